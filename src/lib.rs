@@ -1,0 +1,16 @@
+//! Deskhand: the hands and eyes inside a sandboxed desktop.
+//!
+//! One small static binary next to an X display carries out what a remote loop asks (screenshot, click, type, key, scroll,
+//! zoom) and answers over a WebSocket. Data goes one way:
+//!
+//! ```text
+//! transport ─► protocol ─► session ─► plan ─► desktop ─► image ─► outbox ─► transport
+//! (tcp, unix,  (JSON-RPC,  (who,      (pure:  (input     (pixels  (one bounded
+//!  stdio)       types,      lease,     keys    thread,    to       writer per
+//!               limits)     admission) moves)  capture)   bytes)   connection)
+//! ```
+//!
+//! [`engine`] is the only orchestrator and runs each request through the whole of it; [`supervisor`] is the process above
+//! the server's, which owns the X server and COMMAND; [`config`] turns what the user typed into settings; [`cli`] has a file
+//! for each verb; [`observe`] takes what is written down about all of it.
+pub mod protocol;

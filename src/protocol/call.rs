@@ -1,0 +1,190 @@
+//! A request ready to be admitted: its method known, its parameters typed, its limits checked.
+
+use serde_json::{Map, Value};
+
+use super::{
+    action::Action,
+    computer,
+    control_params::{BatchEntry, BatchParams, CancelParams, StatusParams},
+    error::{ErrorKind, Failure},
+    initialize::{Initialize, InitializeParams},
+    json, limits,
+    meta::{Meta, ToolVersion},
+    method::{self, Kind},
+    params::NoParams,
+    request::{Rejected, Request, RequestId},
+    wire::{self, Object},
+};
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// Sets the session up.
+    Initialize(Box<Initialize>),
+    /// Nothing; answers at once.
+    Ping,
+    /// Ends a request of this connection.
+    Cancel(RequestId),
+    /// Tells about session and lease.
+    Status,
+    /// Tells about the display.
+    DisplayInfo,
+    /// One action.
+    Act(Action),
+    /// Several actions; at least one.
+    Batch(Vec<Action>),
+}
+
+/// A request with its method known and its parameters typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// Comes back with the answer.
+    pub id: RequestId,
+    /// The method as the table spells it.
+    pub method: &'static str,
+    /// What to do.
+    pub call: Call,
+    /// What it says about itself.
+    pub meta: Meta,
+}
+
+/// Types a request.
+///
+/// # Errors
+/// The failure to answer with, under the request's id: `unknown_method`, `unsupported`, `invalid_params`, `out_of_range`.
+pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
+    let Request { id, method, mut params } = request;
+    let typed = || {
+        let method = method::find(&method)?;
+        let meta = Meta::take(&mut params)?;
+        let call = match (method.name, &method.kind) {
+            (_, Kind::Action(read)) => Call::Act(read(params)?),
+            ("initialize", _) => Call::Initialize(Box::new(method::read::<InitializeParams>(params)?.check()?)),
+            ("cancel", _) => Call::Cancel(cancel(params)?),
+            ("status", _) => status(params)?,
+            ("display.info", _) => method::read::<NoParams>(params).map(|NoParams {}| Call::DisplayInfo)?,
+            ("computer", _) => Call::Act(computer::read(params, meta.tool)?),
+            ("batch", _) => Call::Batch(batch(params, meta.tool)?),
+            _ => method::read::<NoParams>(params).map(|NoParams {}| Call::Ping)?,
+        };
+        Ok((method.name, call, meta))
+    };
+    match typed() {
+        Ok((method, call, meta)) => Ok(Prepared { id, method, call, meta }),
+        Err(failure) => Err(Rejected { id: Some(id), failure: named(&method, failure) }),
+    }
+}
+
+/// Puts the method's name before what serde says about its parameters.
+fn named(method: &str, mut failure: Failure) -> Failure {
+    if failure.kind == ErrorKind::InvalidParams {
+        failure.message = format!("{method}: {}", failure.message);
+    }
+    failure
+}
+
+fn cancel(params: Map<String, Value>) -> Result<RequestId, Failure> {
+    let CancelParams { id } = method::read(params)?;
+    RequestId::read(&id).ok_or_else(|| {
+        Failure::new(ErrorKind::InvalidParams, "id must be the integer or string id of a request of this connection")
+    })
+}
+
+fn status(params: Map<String, Value>) -> Result<Call, Failure> {
+    let StatusParams { request_key } = method::read(params)?;
+    if request_key.is_some() {
+        return Err(Failure::new(ErrorKind::Unsupported, "request_key is not part of this version; leave it out"));
+    }
+    Ok(Call::Status)
+}
+
+fn batch(params: Map<String, Value>, tool: ToolVersion) -> Result<Vec<Action>, Failure> {
+    let BatchParams { actions } = method::read(params)?;
+    if !(1..=limits::BATCH_ACTIONS).contains(&actions.len()) {
+        return Err(wire::out_of_range("actions in a batch", actions.len(), &format!("1..={}", limits::BATCH_ACTIONS)));
+    }
+    let typed = actions.into_iter().zip(0..).map(|(Object(BatchEntry { name, input }), index)| {
+        batch_entry(&name, input, tool).map_err(|failure| indexed(failure, &name, index))
+    });
+    typed.collect()
+}
+
+/// Tells which action of a batch failed its validation.
+pub fn indexed(failure: Failure, name: &str, index: u32) -> Failure {
+    let mut failure = failure.with(|detail| detail.index = Some(index));
+    failure.message = format!("action {index} of the batch, {}: {}", json::clipped(name), failure.message);
+    failure
+}
+
+fn batch_entry(name: &str, input: Map<String, Value>, tool: ToolVersion) -> Result<Action, Failure> {
+    if input.contains_key("_meta") {
+        return Err(Failure::new(ErrorKind::InvalidParams, "an input in a batch has no `_meta`; give it to the batch"));
+    }
+    match method::find(name)?.kind {
+        Kind::Action(read) => read(input),
+        _ if name == "computer" => computer::read(input, tool),
+        _ => Err(Failure::new(ErrorKind::InvalidParams, "only actions can stand in a batch")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::request;
+
+    fn call(text: &str) -> Result<Call, Failure> {
+        let request = request::read(text).map_err(|rejected| rejected.failure)?;
+        prepare(request).map(|prepared| prepared.call).map_err(|rejected| rejected.failure)
+    }
+
+    fn with(method: &str, params: &str) -> Result<Call, Failure> {
+        call(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#))
+    }
+
+    #[test]
+    fn the_whole_batch_is_validated_and_the_failure_names_its_place() {
+        let failure =
+            with("batch", r#"{"actions":[{"name":"screenshot"},{"name":"key","input":{"text":"a","repeat":0}}]}"#)
+                .expect_err("the second is wrong");
+        assert_eq!(failure.kind, ErrorKind::OutOfRange);
+        assert_eq!(failure.detail.expect("index").index, Some(1));
+    }
+
+    #[test]
+    fn a_batch_holds_actions_only_and_no_meta_inside() {
+        for entry in [
+            r#"{"name":"batch","input":{"actions":[]}}"#,
+            r#"{"name":"ping","input":{}}"#,
+            r#"{"name":"screenshot","input":{"_meta":{}}}"#,
+            r#"["screenshot",{}]"#,
+        ] {
+            let failure = with("batch", &format!(r#"{{"actions":[{entry}]}}"#)).expect_err(entry);
+            assert_eq!(failure.kind, ErrorKind::InvalidParams, "{entry}");
+        }
+    }
+
+    #[test]
+    fn batches_are_counted_at_their_edges() {
+        let of = |count: usize| {
+            let entries = vec![r#"{"name":"screenshot","input":{}}"#; count].join(",");
+            with("batch", &format!(r#"{{"actions":[{entries}]}}"#)).map_err(|failure| failure.kind)
+        };
+        assert_eq!(of(0), Err(ErrorKind::OutOfRange));
+        assert!(matches!(of(1), Ok(Call::Batch(actions)) if actions.len() == 1));
+        assert!(matches!(of(100), Ok(Call::Batch(actions)) if actions.len() == 100));
+        assert_eq!(of(101), Err(ErrorKind::OutOfRange));
+    }
+
+    #[test]
+    fn an_error_in_parameters_names_method_and_field() {
+        let failure = with("left_click", r#"{"coordinat":[1,1]}"#).expect_err("misspelt");
+        assert!(failure.message.contains("left_click") && failure.message.contains("coordinat"), "{}", failure.message);
+    }
+
+    #[test]
+    fn text_is_counted_in_characters_at_its_edge() {
+        let of = |count: usize| with("type", &format!(r#"{{"text":"{}"}}"#, "漢".repeat(count)));
+        assert!(of(16_384).is_ok());
+        assert_eq!(of(16_385).expect_err("long").kind, ErrorKind::OutOfRange);
+    }
+}

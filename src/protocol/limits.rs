@@ -1,0 +1,58 @@
+//! Every limit of the wire contract, in one place. Each has a test that stands at its edge and one past it.
+
+use std::time::Duration;
+
+/// The longest JSON-RPC message in bytes; over it the connection is closed with 1009.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// How deep objects and arrays may nest in a message.
+pub const JSON_DEPTH: usize = 64;
+/// The longest request id that is a string, in characters.
+pub const ID_CHARACTERS: usize = 128;
+/// The longest text of `type`, in characters.
+pub const TEXT_CHARACTERS: usize = 16_384;
+/// The most keys in one chord.
+pub const CHORD_KEYS: usize = 32;
+/// The fewest points of a drag.
+pub const DRAG_POINTS_MIN: usize = 2;
+/// The most points of a drag.
+pub const DRAG_POINTS_MAX: usize = 10_000;
+/// The most notches of one scroll.
+pub const SCROLL_NOTCHES_MAX: u8 = 100;
+/// The most repetitions of a key.
+pub const KEY_REPEAT_MAX: u8 = 100;
+/// The longest `hold_key` and `wait`, in seconds.
+pub const DURATION_SECONDS_MAX: f64 = 300.0;
+/// The most clicks of one `click`.
+pub const CLICK_COUNT_MAX: u8 = 3;
+/// The most actions in a batch.
+pub const BATCH_ACTIONS: usize = 100;
+/// The most requests of one connection that may be in flight; the next is `overloaded`.
+pub const REQUESTS_IN_FLIGHT: usize = 32;
+/// The longest `deadline_ms`.
+pub const DEADLINE_MS_MAX: u32 = 600_000;
+/// How long a client may take from connecting to the end of its request's head.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// The most bytes of a request's head. hyper refuses to go below 8 KiB, which is the contract's figure.
+pub const HEADER_BYTES: usize = 8 * 1024;
+/// The most header lines of a request.
+pub const HEADER_LINES: usize = 64;
+/// How long a message may take from its first byte to its last.
+pub const MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// How often the server pings a quiet peer.
+pub const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// After how long without any byte a peer counts as dead.
+pub const PEER_DEAD_AFTER: Duration = Duration::from_secs(30);
+/// The most bytes that wait for a slow reader; past it the connection is closed with 1013.
+pub const OUTBOUND_BYTES: usize = 16 * 1024 * 1024;
+/// One reply up to this size may exceed [`OUTBOUND_BYTES`] when nothing else waits.
+pub const OUTBOUND_REPLY_BYTES: usize = 40 * 1024 * 1024;
+/// The most connections that have not shown a token yet; the next gets 503.
+pub const CONNECTIONS_UNAUTHENTICATED: usize = 8;
+/// The most WebSocket connections at once; the next gets 503.
+pub const CONNECTIONS_AUTHENTICATED: usize = 16;
+/// The smallest screen.
+pub const SCREEN_MIN: (u16, u16) = (320, 240);
+/// The largest screen.
+pub const SCREEN_MAX: (u16, u16) = (3840, 2160);
+/// The length of a token in lower-case hexadecimal characters: 256 bits.
+pub const TOKEN_CHARACTERS: usize = 64;

@@ -1,0 +1,27 @@
+//! The wire contract as types: pure data, no I/O.
+//!
+//! A message goes through three doors. [`json`] reads it strictly, [`request`] reads its envelope, [`call`] finds the method
+//! in the table of [`method`] and types its parameters ([`params`], [`computer`], [`initialize`]) and its [`meta`]. What
+//! comes out the other way is an [`answer`] or an [`error`]. Every limit stands in [`limits`].
+pub mod action;
+pub mod address;
+pub mod answer;
+pub mod answer_text;
+pub mod call;
+pub mod computer;
+pub mod control_params;
+pub mod display;
+pub mod error;
+pub mod identity;
+pub mod initialize;
+pub mod json;
+pub mod limits;
+pub mod meta;
+pub mod method;
+pub mod params;
+pub mod request;
+pub mod schema;
+pub mod screen;
+pub mod token;
+pub mod units;
+pub mod wire;

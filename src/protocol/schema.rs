@@ -1,0 +1,108 @@
+//! The contract as JSON Schema, generated from the types: `deskhand schema`.
+
+use schemars::{SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::{
+    answer::{ActionResult, DisplayInfoResult, ImageResult, InitializeResult, StatusResult},
+    error::{ErrorDetail, ErrorKind, Executed},
+    initialize::PROTOCOL,
+    limits,
+    meta::MetaParams,
+    method::{Kind, METHODS},
+};
+
+/// Every named limit with its value, for `initialize` and the schema.
+pub fn limits() -> Map<String, Value> {
+    let milliseconds = |duration: std::time::Duration| Value::from(duration.as_secs() * 1000);
+    let rows = [
+        ("message_bytes", limits::MESSAGE_BYTES.into()),
+        ("json_depth", limits::JSON_DEPTH.into()),
+        ("id_characters", limits::ID_CHARACTERS.into()),
+        ("text_characters", limits::TEXT_CHARACTERS.into()),
+        ("chord_keys", limits::CHORD_KEYS.into()),
+        ("drag_points", limits::DRAG_POINTS_MAX.into()),
+        ("scroll_notches", limits::SCROLL_NOTCHES_MAX.into()),
+        ("key_repeat", limits::KEY_REPEAT_MAX.into()),
+        ("duration_seconds", limits::DURATION_SECONDS_MAX.into()),
+        ("click_count", limits::CLICK_COUNT_MAX.into()),
+        ("batch_actions", limits::BATCH_ACTIONS.into()),
+        ("requests_in_flight", limits::REQUESTS_IN_FLIGHT.into()),
+        ("deadline_ms", limits::DEADLINE_MS_MAX.into()),
+        ("handshake_ms", milliseconds(limits::HANDSHAKE_TIME)),
+        ("header_bytes", limits::HEADER_BYTES.into()),
+        ("header_lines", limits::HEADER_LINES.into()),
+        ("message_ms", milliseconds(limits::MESSAGE_TIME)),
+        ("ping_ms", milliseconds(limits::PING_INTERVAL)),
+        ("dead_ms", milliseconds(limits::PEER_DEAD_AFTER)),
+        ("outbound_bytes", limits::OUTBOUND_BYTES.into()),
+        ("outbound_reply_bytes", limits::OUTBOUND_REPLY_BYTES.into()),
+        ("connections", limits::CONNECTIONS_AUTHENTICATED.into()),
+        ("connections_unauthenticated", limits::CONNECTIONS_UNAUTHENTICATED.into()),
+    ];
+    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The whole contract as one JSON Schema document: parameters by method, results, `_meta`, errors, limits.
+pub fn document() -> Value {
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    let methods: Map<String, Value> = METHODS
+        .iter()
+        .map(|method| {
+            let params = (method.schema)(&mut generator).to_value();
+            let supported = !matches!(method.kind, Kind::Later);
+            let result = match (method.name, &method.kind) {
+                ("initialize", _) => generator.subschema_for::<InitializeResult>().to_value(),
+                ("status", _) => generator.subschema_for::<StatusResult>().to_value(),
+                ("display.info", _) => generator.subschema_for::<DisplayInfoResult>().to_value(),
+                (_, Kind::Action(_)) | ("computer", _) => generator.subschema_for::<ActionResult>().to_value(),
+                _ => json!({ "type": "object" }),
+            };
+            (method.name.to_owned(), json!({ "supported": supported, "params": params, "result": result }))
+        })
+        .collect();
+    let mut parts = Map::new();
+    parts.insert("meta".to_owned(), generator.subschema_for::<MetaParams>().to_value());
+    parts.insert("image".to_owned(), generator.subschema_for::<ImageResult>().to_value());
+    parts.insert("error_kind".to_owned(), generator.subschema_for::<ErrorKind>().to_value());
+    parts.insert("executed".to_owned(), generator.subschema_for::<Executed>().to_value());
+    parts.insert("error_detail".to_owned(), generator.subschema_for::<ErrorDetail>().to_value());
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": PROTOCOL,
+        "description": "method = tool name, params = the model's tool input; `_meta` inside params carries what is Deskhand's own",
+        "methods": methods,
+        "parts": parts,
+        "limits": limits(),
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_in_the_document_leads_somewhere() {
+        fn walk(value: &Value, root: &Value, seen: &mut usize) {
+            match value {
+                Value::Object(object) => {
+                    if let Some(Value::String(reference)) = object.get("$ref") {
+                        let pointer = reference.strip_prefix('#').expect("local");
+                        assert!(root.pointer(pointer).is_some(), "{reference} leads nowhere");
+                        *seen += 1;
+                    }
+                    object.values().for_each(|value| walk(value, root, seen));
+                }
+                Value::Array(list) => list.iter().for_each(|value| walk(value, root, seen)),
+                _ => {}
+            }
+        }
+
+        let document = document();
+        let mut seen = 0;
+        walk(&document, &document, &mut seen);
+        assert!(seen > METHODS.len() / 2, "most methods refer to a definition");
+        assert_eq!(document["methods"].as_object().map(Map::len), Some(METHODS.len()));
+    }
+}
