@@ -1,0 +1,20 @@
+//! Actions become steps here; pure: action × geometry × keymap → steps.
+pub mod chord;
+mod chords;
+mod drag;
+pub mod fit;
+pub mod gesture;
+pub mod key_names;
+pub mod keymap;
+pub mod keysyms;
+mod pages;
+pub mod resolve;
+#[cfg(test)]
+mod simulator;
+pub mod step;
+pub mod steps;
+#[allow(clippy::unreadable_literal, reason = "keysyms are written as in the X headers: 0xffe1")]
+mod tables;
+#[cfg(test)]
+mod tests;
+mod typing;

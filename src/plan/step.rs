@@ -1,0 +1,74 @@
+//! The small language between a plan and the display: what the input thread carries out, one X request or wait a step.
+
+use crate::protocol::units::{Milliseconds, NativePoint};
+
+/// An X keycode, 8 to 255.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Keycode(pub u8);
+
+/// An X keysym. Unicode characters above Latin-1 are `0x0100_0000 | code point` (X11 protocol, appendix A).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Keysym(pub u32);
+
+/// An X button number: 1 left, 2 middle, 3 right, 4 to 7 wheel, 8 back, 9 forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ButtonNumber(pub u8);
+
+impl ButtonNumber {
+    /// The bit of the button in a key and button mask (X protocol, `KEYBUTMASK`): there are bits for five, from bit 8 on.
+    pub const fn mask(self) -> u16 {
+        if self.0 >= 1 && self.0 <= 5 { 0x80 << self.0 } else { 0 }
+    }
+}
+
+/// Which way a key or button goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Down.
+    Press,
+    /// Up.
+    Release,
+}
+
+/// A layout group, 0 to 3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Group(pub u8);
+
+/// New meanings for spare keycodes, set in one request: a page of characters that no key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Each spare keycode with what its first and its shifted level mean from now on.
+    pub keys: Vec<(Keycode, [Keysym; 2])>,
+}
+
+/// What must be true before the plan goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// The pointer stands here; otherwise the action ends as `pointer_blocked`.
+    Pointer(NativePoint),
+    /// A window would receive keys; otherwise `focus_lost`.
+    Focus,
+}
+
+/// One step of a plan. A plan leaves nothing pressed that it pressed, except where the controller asked for just that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Moves the pointer by XTEST.
+    Move(NativePoint),
+    /// Presses or releases a key by XTEST.
+    Key(Keycode, Direction),
+    /// Presses or releases a button by XTEST.
+    Button(ButtonNumber, Direction),
+    /// Waits. Short waits are the X server's own (`XTestFakeInput` delay), long ones a timer that cancel ends.
+    Delay(Milliseconds),
+    /// Locks a layout group.
+    LockGroup(Group),
+    /// Gives spare keycodes a new meaning.
+    Remap(Page),
+    /// Checks what must be true.
+    Expect(Expectation),
+    /// Waits until the focused application has looked up every key sent so far.
+    Acknowledge,
+    /// So many characters of the text have been sent up to here; for `typed: n`.
+    Typed(u32),
+}

@@ -1,0 +1,336 @@
+//! The promises of plans, proved on a simulated keyboard.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{
+    chord::parse_chord,
+    gesture::{Chord, Gesture},
+    keymap::{Keymap, ModifierMask, Stroke},
+    keysyms::unicode_of,
+    simulator::{CONTROL_KEY, LEVEL_3_KEY, SHIFT_KEY, Simulator, keyboard},
+    step::{ButtonNumber, Direction, Expectation, Group, Keycode, Keysym, Step},
+    steps::{KeyboardState, PlanError, steps},
+};
+use crate::protocol::{
+    error::{ErrorKind, Failure},
+    units::{Milliseconds, NativePoint},
+};
+
+const CENTRE: NativePoint = NativePoint { x: 512, y: 384 };
+const FIRST: Group = Group(0);
+const SECOND: Group = Group(1);
+const NUM_LOCK: ModifierMask = ModifierMask(0x10);
+
+fn state(locked: ModifierMask, group: Group) -> KeyboardState {
+    KeyboardState { locked, group }
+}
+
+fn plan(gesture: &Gesture) -> Vec<Step> {
+    steps(gesture, &Keymap::new(keyboard(40)), CENTRE, KeyboardState::default()).unwrap()
+}
+
+fn chord(text: &str) -> Chord {
+    parse_chord(text).unwrap()
+}
+
+/// Types the texts one after the other, as separate calls, and gives what the application received.
+fn typed(texts: &[&str], spare: u8, state: KeyboardState) -> Result<String, PlanError> {
+    let mut simulator = Simulator::new(keyboard(spare), state.locked, state.group);
+    for text in texts {
+        let keymap = Keymap::new(simulator.keymap.clone());
+        simulator.marks.clear();
+        simulator.run(&steps(&Gesture::Type((*text).to_owned()), &keymap, CENTRE, state)?);
+        assert!(simulator.pressed.is_empty(), "nothing stays pressed");
+        assert_eq!((simulator.group, simulator.locked), (state.group, state.locked.0), "group and locks are as before");
+        assert!(simulator.marks.is_sorted());
+        assert_eq!(simulator.marks.last().copied(), Some(u32::try_from(text.chars().count()).unwrap()));
+    }
+    Ok(simulator.text())
+}
+
+/// Line breaks of every kind arrive as Return.
+fn arriving(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+fn any_state() -> impl Strategy<Value = KeyboardState> {
+    let locks = prop_oneof![
+        Just(ModifierMask::NONE),
+        Just(ModifierMask::LOCK),
+        Just(NUM_LOCK),
+        Just(NUM_LOCK.or(ModifierMask::LOCK)),
+        Just(ModifierMask::SHIFT)
+    ];
+    (locks, prop_oneof![Just(FIRST), Just(SECOND)]).prop_map(|(locked, group)| state(locked, group))
+}
+
+/// Without Shift locked, which some characters of the layout cannot be typed under.
+fn usual_state() -> impl Strategy<Value = KeyboardState> {
+    any_state().prop_filter("shift is locked", |state| state.locked != ModifierMask::SHIFT)
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        4 => prop::char::range(' ', '~'),
+        1 => prop::sample::select(vec!['\n', '\r', '\t', '€', '£', 'é', 'É']),
+        2 => prop::char::range('а', 'я'),
+        2 => prop::char::range('А', 'Я'),
+        1 => prop::char::range('\u{a0}', '\u{17f}'),
+        1 => any::<char>().prop_filter("no control characters", |character| !character.is_control()),
+        1 => prop::char::range('一', '丿'),
+    ];
+    prop::collection::vec(character, 0..120).prop_map(String::from_iter)
+}
+
+proptest! {
+    #[test]
+    fn any_text_arrives_exactly_whatever_is_locked(text in any_text(), state in usual_state(), spare in 1..6u8) {
+        prop_assert_eq!(typed(&[&text], spare, state), Ok(arriving(&text)));
+    }
+
+    #[test]
+    fn texts_of_several_calls_arrive_exactly_though_pages_are_reused(
+        texts in prop::collection::vec(any_text(), 2..4),
+        state in usual_state(),
+        spare in 1..6u8,
+    ) {
+        let parts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let expected: String = texts.iter().map(|text| arriving(text)).collect();
+        prop_assert_eq!(typed(&parts, spare, state), Ok(expected));
+    }
+
+    #[test]
+    fn what_shift_lock_allows_arrives_exactly(text in any_text()) {
+        let state = state(ModifierMask::SHIFT, FIRST);
+        if let Ok(received) = typed(&[&text], 3, state) {
+            prop_assert_eq!(received, arriving(&text));
+        }
+    }
+
+    #[test]
+    fn every_gesture_is_balanced_and_stays_on_the_screen(
+        at in (0..1024u16, 0..768u16),
+        path in prop::collection::vec((0..1024u16, 0..768u16), 1..20),
+        held in prop::option::of(prop::sample::select(vec!["shift", "ctrl+alt", "ctrl+plus", "é", "漢+A", "shift+shift"])),
+        keys in prop::sample::select(vec!["a", "A", "ctrl+a", "ctrl+shift+t", "?", "漢 ctrl+ж", "F1", "Й"]),
+        count in 1..=3u8,
+        state in any_state(),
+    ) {
+        let at = Some(NativePoint { x: at.0, y: at.1 });
+        let path: Vec<_> = path.into_iter().map(|(x, y)| NativePoint { x, y }).collect();
+        let held = held.map(chord);
+        let button = ButtonNumber(1);
+        let chords = keys.split(' ').map(chord).collect::<Vec<_>>();
+        for gesture in [
+            Gesture::Click { at, button, count, held: held.clone() },
+            Gesture::Drag { start: at, path, button, held: held.clone() },
+            Gesture::Scroll { at, wheel: ButtonNumber(4), notches: count, held },
+            Gesture::HoldKeys { chord: chords[0].clone(), duration: Duration::from_millis(5) },
+            Gesture::Keys { chords, repeat: count },
+        ] {
+            let plan = steps(&gesture, &Keymap::new(keyboard(4)), CENTRE, state).unwrap();
+            let mut simulator = Simulator::new(keyboard(4), state.locked, state.group);
+            simulator.run(&plan);
+            prop_assert!(simulator.pressed.is_empty() && simulator.buttons.is_empty());
+            prop_assert_eq!(simulator.group, state.group);
+            prop_assert!(plan.iter().all(|step| !matches!(step, Step::Move(to) if to.x >= 1024 || to.y >= 768)));
+        }
+    }
+
+    #[test]
+    fn pressing_and_releasing_a_chord_are_opposites(keys in prop::sample::select(vec!["a", "A", "ctrl+plus", "shift+1", "?"])) {
+        let mut simulator = Simulator::new(keyboard(4), ModifierMask::NONE, FIRST);
+        simulator.run(&plan(&Gesture::PressKeys(chord(keys))));
+        prop_assert!(!simulator.pressed.is_empty());
+        simulator.run(&plan(&Gesture::ReleaseKeys(chord(keys))));
+        prop_assert!(simulator.pressed.is_empty());
+    }
+}
+
+#[test]
+fn every_character_of_the_layout_is_typed_without_a_page() {
+    let text = "The quick brown fox, 5€ £ é É; {[(<>)]} ~ \\ | 0123456789\n\t";
+    for group in [FIRST, SECOND] {
+        let plan =
+            steps(&Gesture::Type(text.to_owned()), &Keymap::new(keyboard(0)), CENTRE, state(ModifierMask::NONE, group));
+        assert!(!plan.unwrap().iter().any(|step| matches!(step, Step::Remap(_))));
+        assert_eq!(typed(&[text], 0, state(ModifierMask::NONE, group)), Ok(text.to_owned()));
+    }
+}
+
+#[test]
+fn a_modifier_stays_down_across_characters_that_need_it() {
+    let steps = plan(&Gesture::Type("aBCd".to_owned()));
+    let of_shift: Vec<_> = steps.iter().filter(|step| matches!(step, Step::Key(key, _) if *key == SHIFT_KEY)).collect();
+    assert_eq!(of_shift, [&Step::Key(SHIFT_KEY, Direction::Press), &Step::Key(SHIFT_KEY, Direction::Release)]);
+}
+
+#[test]
+fn line_breaks_of_every_kind_are_one_return() {
+    assert_eq!(typed(&["a\r\nb\nc\rd\n\ne\r\r\n"], 0, KeyboardState::default()), Ok("a\nb\nc\nd\n\ne\n\n".to_owned()));
+}
+
+#[test]
+fn a_page_uses_every_spare_keycode_and_comes_once_for_as_many_characters() {
+    let text: String = ('一'..).take(80).collect();
+    let remaps = |text: &str| {
+        let steps = plan(&Gesture::Type(text.to_owned()));
+        let pages =
+            steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page.keys.len()) } else { None });
+        (pages.collect::<Vec<_>>(), steps.iter().filter(|step| **step == Step::Acknowledge).count())
+    };
+    assert_eq!(remaps(&text), (vec![40], 0));
+    assert_eq!(remaps(&format!("{text}{text}龍龜")), (vec![40, 1], 1), "reuse waits for the application");
+}
+
+#[test]
+fn what_an_earlier_page_holds_is_typed_without_another() {
+    let mut simulator = Simulator::new(keyboard(40), ModifierMask::NONE, FIRST);
+    simulator.run(&plan(&Gesture::Type("漢字".to_owned())));
+    let again = steps(
+        &Gesture::Type("字漢字".to_owned()),
+        &Keymap::new(simulator.keymap.clone()),
+        CENTRE,
+        KeyboardState::default(),
+    );
+    assert!(!again.unwrap().iter().any(|step| matches!(step, Step::Remap(_))));
+}
+
+#[test]
+fn characters_that_have_no_place_are_named_before_anything_is_sent() {
+    assert_eq!(typed(&["ab漢"], 0, KeyboardState::default()), Err(PlanError::Unmappable { index: 2, character: '漢' }));
+    let control = PlanError::Unmappable { index: 3, character: '\u{1b}' };
+    assert_eq!(typed(&["a\r\n\u{1b}"], 9, KeyboardState::default()), Err(control.clone()));
+    let failure = Failure::from(control);
+    assert_eq!(failure.kind, ErrorKind::UnmappableCharacter);
+    assert_eq!(failure.detail.unwrap().typed, Some(0));
+    let mut without_caps_lock = keyboard(4);
+    without_caps_lock.keys.retain(|key| key.keycode != super::simulator::CAPS_KEY);
+    let caps = state(ModifierMask::LOCK, FIRST);
+    let plan = steps(&Gesture::Type("aж".to_owned()), &Keymap::new(without_caps_lock), CENTRE, caps);
+    assert_eq!(plan, Err(PlanError::CapsLock { index: 1, character: 'ж' }));
+}
+
+#[test]
+fn keycodes_that_programs_act_on_carry_no_pages() {
+    let spare = Keymap::new(keyboard(2)).spare_keycodes().to_vec();
+    assert_eq!(spare, [Keycode(208), Keycode(209)]);
+}
+
+#[test]
+fn the_cheapest_way_to_a_symbol_is_taken() {
+    let keymap = Keymap::new(keyboard(0));
+    let stroke = |character, group, locked| keymap.strokes_for(character, group, locked).unwrap();
+    let way = |modifiers: &[Keycode], group, keycode| Stroke {
+        modifiers: modifiers.to_vec(),
+        group,
+        keycode: Keycode(keycode),
+    };
+    let none = ModifierMask::NONE;
+    assert_eq!(stroke('a', FIRST, none), way(&[], FIRST, 38));
+    assert_eq!(stroke('A', FIRST, none), way(&[SHIFT_KEY], FIRST, 38));
+    assert_eq!(stroke('a', FIRST, ModifierMask::LOCK), way(&[SHIFT_KEY], FIRST, 38), "caps lock is undone by shift");
+    assert_eq!(stroke('A', FIRST, ModifierMask::LOCK), way(&[], FIRST, 38));
+    assert_eq!(stroke('*', FIRST, none), way(&[SHIFT_KEY], FIRST, 17), "the main keyboard, not the keypad");
+    assert_eq!(stroke('1', FIRST, NUM_LOCK), way(&[], FIRST, 10));
+    assert_eq!(stroke('€', FIRST, none), way(&[LEVEL_3_KEY], FIRST, 14), "a legacy keysym");
+    assert_eq!(stroke('£', FIRST, none), way(&[SHIFT_KEY, LEVEL_3_KEY], FIRST, 14));
+    assert_eq!(keymap.strokes_for('é', FIRST, ModifierMask::LOCK), None, "the client would make it a capital");
+    assert_eq!(stroke('a', SECOND, none), way(&[], SECOND, 38), "a key with one group has it in every group");
+    assert_eq!(stroke('q', SECOND, none), way(&[], FIRST, 24));
+    let russian = unicode_of(Keysym(0x6ca)).unwrap();
+    assert_eq!(stroke(russian, FIRST, none), way(&[], SECOND, 24));
+    let keypad = |keysym, locked| keymap.keycode_of(Keysym(keysym), FIRST, locked);
+    let (keypad_one, keypad_end) = (0xffb1, 0xff9c);
+    assert_eq!(keypad(keypad_one, NUM_LOCK), Some(way(&[], FIRST, 87)));
+    assert_eq!(keypad(keypad_one, none), None, "only num lock reaches it, and it is never the 1 above the letters");
+    assert_eq!(keypad(keypad_end, none), Some(way(&[], FIRST, 87)));
+    assert_eq!(keypad(keypad_end, NUM_LOCK), Some(way(&[SHIFT_KEY], FIRST, 87)), "shift undoes num lock");
+}
+
+fn keys_of(gesture: &Gesture, state: KeyboardState) -> Vec<u8> {
+    let plan = steps(gesture, &Keymap::new(keyboard(4)), CENTRE, state).unwrap();
+    let pressed = |step: &Step| if let Step::Key(key, Direction::Press) = step { Some(key.0) } else { None };
+    plan.iter().filter_map(pressed).collect()
+}
+
+#[test]
+fn chords_press_what_they_name_and_the_shift_that_a_symbol_needs() {
+    let keys =
+        |text: &str, locked| keys_of(&Gesture::Keys { chords: vec![chord(text)], repeat: 1 }, state(locked, FIRST));
+    let none = ModifierMask::NONE;
+    assert_eq!(keys("ctrl+a", none), [CONTROL_KEY.0, 38]);
+    assert_eq!(keys("ctrl+a", ModifierMask::LOCK), [CONTROL_KEY.0, 38], "caps lock adds no shift to a shortcut");
+    assert_eq!(keys("ctrl+A", none), [CONTROL_KEY.0, 38]);
+    assert_eq!(keys("A", none), [SHIFT_KEY.0, 38]);
+    assert_eq!(keys("ctrl+plus", none), [CONTROL_KEY.0, SHIFT_KEY.0, 21]);
+    assert_eq!(keys("ctrl+shift+plus", none), [CONTROL_KEY.0, SHIFT_KEY.0, 21]);
+    assert_eq!(keys("Shift_R+?", none), [62, 61]);
+    assert_eq!(keys("super", none), [133]);
+    assert_eq!(keys("Meta_L", none), [SHIFT_KEY.0, 64]);
+    assert_eq!(keys("a+a", none), [38]);
+    assert_eq!(keys_of(&Gesture::Keys { chords: vec![chord("ctrl+c")], repeat: 2 }, state(none, SECOND)).len(), 4);
+}
+
+#[test]
+fn a_key_that_the_layout_lacks_is_put_on_a_spare_keycode_once() {
+    let gesture = Gesture::Keys { chords: ["漢", "ctrl+字", "漢"].map(chord).to_vec(), repeat: 3 };
+    let plan = plan(&gesture);
+    assert_eq!(plan.iter().filter(|step| matches!(step, Step::Remap(_))).count(), 1);
+    let mut simulator = Simulator::new(keyboard(40), ModifierMask::NONE, FIRST);
+    simulator.run(&plan);
+    let received: String = simulator.received.iter().filter_map(|&(keysym, _)| unicode_of(keysym)).collect();
+    assert_eq!(received, "漢字漢".repeat(3));
+    let nowhere = steps(&gesture, &Keymap::new(keyboard(0)), CENTRE, KeyboardState::default());
+    assert_eq!(nowhere, Err(PlanError::NoKey(Keysym(0x0100_6f22))));
+}
+
+#[test]
+fn a_double_click_is_checked_for_its_place_and_spaced_for_browsers() {
+    let button = ButtonNumber(1);
+    let held = Some(chord("shift"));
+    let (down, up) = (Step::Button(button, Direction::Press), Step::Button(button, Direction::Release));
+    assert_eq!(
+        plan(&Gesture::Click { at: Some(CENTRE), button, count: 2, held }),
+        [
+            Step::Move(CENTRE),
+            Step::Expect(Expectation::Pointer(CENTRE)),
+            Step::Key(SHIFT_KEY, Direction::Press),
+            Step::Delay(Milliseconds(2)),
+            down.clone(),
+            up.clone(),
+            Step::Delay(Milliseconds(50)),
+            down,
+            up,
+            Step::Delay(Milliseconds(2)),
+            Step::Key(SHIFT_KEY, Direction::Release),
+        ]
+    );
+}
+
+#[test]
+fn a_reply_that_makes_no_sense_costs_keys_and_not_the_program() {
+    let mut broken = keyboard(3);
+    for (index, key) in broken.keys.iter_mut().enumerate() {
+        match index % 5 {
+            0 => key.types = [200; 4],
+            1 => key.group_info = 0xff,
+            2 => key.width = 255,
+            3 => key.symbols.truncate(1),
+            _ => key.group_info = 0x8f,
+        }
+    }
+    broken.paged = vec![Keycode(1), Keycode(208), Keycode(208)];
+    let keymap = Keymap::new(broken);
+    for group in [FIRST, SECOND, Group(255)] {
+        for character in "aA1*€漢".chars() {
+            let stroke = keymap.strokes_for(character, group, ModifierMask(0xff));
+            assert!(stroke.is_none_or(|stroke| stroke.keycode.0 >= 8));
+        }
+        let gesture = Gesture::Keys { chords: vec![chord("ctrl+漢")], repeat: 1 };
+        let planned = steps(&gesture, &keymap, CENTRE, state(ModifierMask::NONE, group));
+        assert!(planned.is_err() || planned.is_ok_and(|steps| !steps.is_empty()));
+    }
+}
