@@ -1,0 +1,9 @@
+//! Pixels become bytes here; pure: no I/O, no X11, no clock.
+//!
+//! Everything stays in the X server's own layout, four bytes a pixel in the order blue, green, red, unused ("BGRX", the
+//! little-endian `ZPixmap` of depth 24), until a row is handed to the encoder. No RGB copy of a frame ever exists.
+pub mod cursor;
+pub mod pixels;
+pub mod png;
+pub mod resize;
+mod zlib_join;
