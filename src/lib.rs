@@ -13,6 +13,7 @@
 //! [`engine`] is the only orchestrator and runs each request through the whole of it; [`supervisor`] is the process above
 //! the server's, which owns the X server and COMMAND; [`config`] turns what the user typed into settings; [`cli`] has a file
 //! for each verb; [`observe`] takes what is written down about all of it.
+pub mod desktop;
 pub mod image;
 pub mod plan;
 pub mod protocol;

@@ -1,0 +1,122 @@
+//! How a command on the input thread is ended from outside: a flag that is looked at before each flush, and a descriptor
+//! that wakes the thread out of a wait.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use rustix::{
+    event::{EventfdFlags, eventfd},
+    io::Errno,
+};
+
+/// A descriptor that makes `poll` return. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<OwnedFd>);
+
+impl Waker {
+    /// Makes one; fails only where the process has no descriptors left.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
+    }
+
+    /// Wakes the thread that polls, now or at its next `poll`.
+    pub fn wake(&self) {
+        // The only failure left is a counter at its maximum, and then the descriptor is readable, which is the purpose.
+        while let Err(Errno::INTR) = rustix::io::write(&self.0, &1_u64.to_ne_bytes()) {}
+    }
+
+    /// Takes all wake-ups so far.
+    pub fn clear(&self) {
+        // Nothing to take is the ordinary failure.
+        while let Err(Errno::INTR) = rustix::io::read(&self.0, &mut [0_u8; 8]) {}
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Ends commands. Cloning shares it; it stays cancelled for ever.
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation(Arc<CancellationState>);
+
+#[derive(Debug, Default)]
+struct CancellationState {
+    cancelled: AtomicBool,
+    /// The thread that was last given a command with this cancellation.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Cancellation {
+    /// One that is not cancelled yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends every command that carries this, running or waiting for its turn. What it pressed is released.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Release);
+        if let Some(waker) = &*self.0.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+            waker.wake();
+        }
+    }
+
+    /// Whether [`Cancellation::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Names the thread to wake. The thread looks at the flag before it begins, so a cancel just before is not lost.
+    pub(super) fn wakes(&self, waker: &Waker) {
+        *self.0.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+}
+
+/// Until when a command may act.
+#[derive(Clone, Debug, Default)]
+pub struct Permit {
+    /// Ends it early.
+    pub cancellation: Cancellation,
+    /// Ends it then; `None` for no limit but its own.
+    pub deadline: Option<Instant>,
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    fn is_readable(waker: &Waker) -> bool {
+        poll(&mut [PollFd::new(waker, PollFlags::IN)], Some(&rustix::event::Timespec::default())).unwrap() == 1
+    }
+
+    #[test]
+    fn a_cancel_wakes_the_thread_that_has_the_command_and_no_earlier_one() {
+        let (first, second) = (Waker::new().unwrap(), Waker::new().unwrap());
+        let cancellation = Cancellation::new();
+        cancellation.wakes(&first);
+        cancellation.wakes(&second);
+        cancellation.clone().cancel();
+        assert!(cancellation.is_cancelled());
+        assert!(is_readable(&second) && !is_readable(&first));
+        second.clear();
+        assert!(!is_readable(&second));
+    }
+
+    #[test]
+    fn a_cancel_before_the_command_is_given_away_is_not_lost() {
+        let cancellation = Cancellation::new();
+        cancellation.cancel();
+        cancellation.wakes(&Waker::new().unwrap());
+        assert!(cancellation.is_cancelled());
+    }
+}
