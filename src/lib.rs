@@ -15,5 +15,7 @@
 //! for each verb; [`observe`] takes what is written down about all of it.
 pub mod desktop;
 pub mod image;
+pub mod observe;
 pub mod plan;
 pub mod protocol;
+pub mod session;

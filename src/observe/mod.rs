@@ -1,0 +1,3 @@
+//! What operators see of Deskhand.
+pub mod audit;
+pub mod logs;

@@ -1,0 +1,6 @@
+//! Who may do what, now: sessions, the lease and the rules of admission. Pure: time and display facts are passed in.
+//!
+//! [`registry::Sessions`] is the state. The engine asks it before anything runs ([`registry::Sessions::admit`]) and tells it
+//! how a request ended ([`registry::Sessions::complete`]).
+pub mod lease;
+pub mod registry;
