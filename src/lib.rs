@@ -19,3 +19,4 @@ pub mod observe;
 pub mod plan;
 pub mod protocol;
 pub mod session;
+pub mod transport;

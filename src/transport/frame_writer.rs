@@ -1,0 +1,169 @@
+//! Writes server frames to the socket in as few calls as the kernel allows, without copying payloads.
+//!
+//! A server's frames are not masked (RFC 6455, 5.1), so a frame is a header of at most ten bytes before bytes that are
+//! already there; a picture of a megabyte goes from the encoder's buffer into the kernel.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::AsyncWrite;
+
+use crate::transport::outbox::{Charge, Delivery, Outgoing};
+
+/// How many slices one call hands to the kernel: enough for eight small answers at once.
+const SLICES: usize = 16;
+/// The longest payload of a control frame (RFC 6455, 5.5).
+const CONTROL_PAYLOAD: usize = 125;
+
+#[derive(Clone, Copy)]
+enum Opcode {
+    Text = 0x1,
+    Binary = 0x2,
+    Close = 0x8,
+    Ping = 0x9,
+}
+
+/// Frames on their way into the socket.
+#[derive(Default)]
+pub(super) struct FrameWriter {
+    chunks: VecDeque<Chunk>,
+    /// Bytes of the first chunk that are written.
+    written: usize,
+}
+
+struct Chunk {
+    head: [u8; 10],
+    head_length: usize,
+    body: Vec<u8>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Frees its share of the bound when it is written; an attachment has none of its own.
+    Message { _charge: Option<Charge> },
+    /// Whole control frames that are already encoded.
+    Control,
+}
+
+impl FrameWriter {
+    /// Whether everything is written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Queues a message.
+    pub(super) fn message(&mut self, delivery: Delivery) {
+        let Delivery { outgoing, charge } = delivery;
+        let Outgoing { attachments, text } = outgoing;
+        for binary in attachments {
+            self.chunks.push_back(Chunk::new(Opcode::Binary, binary, Kind::Message { _charge: None }));
+        }
+        self.chunks.push_back(Chunk::new(Opcode::Text, text.into_bytes(), Kind::Message { _charge: Some(charge) }));
+    }
+
+    /// Queues encoded control frames before every message that has not begun. Takes them only when none wait already,
+    /// so that a peer that pings without reading fills the caller's small buffer and nothing else.
+    pub(super) fn control(&mut self, frames: &mut Vec<u8>) {
+        let place = usize::from(self.written > 0);
+        let waits = self.chunks.iter().take(place + 1).any(|chunk| matches!(chunk.kind, Kind::Control));
+        if !frames.is_empty() && !waits {
+            let body = std::mem::take(frames);
+            self.chunks.insert(place, Chunk { head: [0; 10], head_length: 0, body, kind: Kind::Control });
+        }
+    }
+
+    /// Forgets what has not begun.
+    pub(super) fn abandon(&mut self) {
+        self.chunks.truncate(usize::from(self.written > 0));
+    }
+
+    /// Queues a close frame behind everything. No code: an empty one.
+    pub(super) fn close(&mut self, code: Option<u16>, reason: &str) {
+        let mut payload = Vec::new();
+        if let Some(code) = code {
+            payload.extend(code.to_be_bytes());
+            let mut length = reason.len().min(CONTROL_PAYLOAD - payload.len());
+            while !reason.is_char_boundary(length) {
+                length -= 1;
+            }
+            payload.extend(&reason.as_bytes()[..length]);
+        }
+        self.chunks.push_back(Chunk::new(Opcode::Close, payload, Kind::Control));
+    }
+
+    /// Writes until all is written, the socket is full, or it fails.
+    pub(super) fn poll_write<W: AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut W,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.chunks.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut used = 0;
+            let mut skip = self.written;
+            for chunk in self.chunks.iter().take(SLICES / 2) {
+                for part in [&chunk.head[..chunk.head_length], &chunk.body] {
+                    let skipped = skip.min(part.len());
+                    skip -= skipped;
+                    if skipped < part.len() {
+                        slices[used] = IoSlice::new(&part[skipped..]);
+                        used += 1;
+                    }
+                }
+            }
+            let count = ready!(Pin::new(&mut *socket).poll_write_vectored(context, &slices[..used]))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += count;
+            while let Some(chunk) = self.chunks.front()
+                && self.written >= chunk.length()
+            {
+                self.written -= chunk.length();
+                self.chunks.pop_front();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Chunk {
+    fn new(opcode: Opcode, body: Vec<u8>, kind: Kind) -> Self {
+        let (head, head_length) = header(opcode, body.len());
+        Self { head, head_length, body, kind }
+    }
+
+    fn length(&self) -> usize {
+        self.head_length + self.body.len()
+    }
+}
+
+/// A ping with an empty payload, encoded.
+pub(super) fn ping() -> [u8; 2] {
+    let (head, _) = header(Opcode::Ping, 0);
+    [head[0], head[1]]
+}
+
+/// The header of a final, unmasked frame (RFC 6455, 5.2) and its length.
+fn header(opcode: Opcode, payload: usize) -> ([u8; 10], usize) {
+    let mut head = [0; 10];
+    head[0] = 0x80 | opcode as u8;
+    if let Ok(short) = u8::try_from(payload)
+        && short < 126
+    {
+        head[1] = short;
+        (head, 2)
+    } else if let Ok(medium) = u16::try_from(payload) {
+        head[1] = 126;
+        head[2..4].copy_from_slice(&medium.to_be_bytes());
+        (head, 4)
+    } else {
+        head[1] = 127;
+        head[2..10].copy_from_slice(&(payload as u64).to_be_bytes());
+        (head, 10)
+    }
+}

@@ -1,0 +1,313 @@
+//! Who may ask at all: the checks on a request's head, in the contract's order, before anything that a peer controls
+//! is read or allocated.
+//!
+//! 400 malformed · 403 Host · 403 Origin · 401. The Host check stops DNS rebinding (a web page whose name resolves to
+//! our address), the Origin check stops pages in general; neither replaces the token.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::{
+    Version,
+    header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, TRANSFER_ENCODING},
+    http::request::Parts,
+};
+
+use crate::protocol::identity::{Principal, Role};
+
+/// Answered without a token and whatever the Host says.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+/// Answered without a token: the page that asks for one.
+const VIEWER: &str = "/";
+/// Ports that a browser leaves out of Host and Origin.
+const DEFAULT_PORT: u16 = 80;
+
+/// Why a request goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 400: not one well-formed HTTP/1.1 request. The text says what is wrong.
+    Malformed(&'static str),
+    /// 403: addressed to a name that is not ours.
+    UnknownHost,
+    /// 403: sent by a page that is not ours.
+    ForeignOrigin,
+    /// 401: no token, or a wrong one; the two are not told apart.
+    Unauthorized,
+}
+
+/// What lets a request in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It showed a token, or came over a transport that only the host holds.
+    Authenticated(Principal),
+    /// Nobody needs a token for this path.
+    Open,
+}
+
+/// Whose connections a listener takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Anybody's: a token decides.
+    Token,
+    /// Only the host's, which holds the other end: no token needed.
+    Host,
+}
+
+/// The checks of one listener.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    hosts: Option<KnownHosts>,
+    allowed_origins: Vec<String>,
+    trust: Trust,
+}
+
+/// The names by which a TCP listener may be addressed.
+#[derive(Clone, Debug)]
+struct KnownHosts {
+    /// `name:port`, lower case.
+    exact: Vec<String>,
+    /// Names that are known with every port: allowed ones given without a port, as behind a forwarded port.
+    any_port: Vec<String>,
+}
+
+impl Guard {
+    /// For a TCP listener at `address`. A wildcard address counts as the loopback addresses too.
+    pub fn tcp(address: SocketAddr, allowed_hosts: &[String], allowed_origins: &[String]) -> Self {
+        let mut names = vec!["localhost".to_owned(), name_of(address.ip())];
+        if address.ip().is_unspecified() {
+            names.extend(["127.0.0.1".to_owned(), "[::1]".to_owned()]);
+        }
+        let mut exact: Vec<String> = names.iter().map(|name| format!("{name}:{}", address.port())).collect();
+        if address.port() == DEFAULT_PORT {
+            exact.extend(names);
+        }
+        let mut any_port = Vec::new();
+        for host in allowed_hosts.iter().map(|host| host.to_ascii_lowercase()) {
+            if has_port(&host) { exact.push(host) } else { any_port.push(host) }
+        }
+        Self {
+            hosts: Some(KnownHosts { exact, any_port }),
+            allowed_origins: lower(allowed_origins),
+            trust: Trust::Token,
+        }
+    }
+
+    /// For a transport that is not TCP: no page can address it, so Host is not checked.
+    pub fn local(trust: Trust, allowed_origins: &[String]) -> Self {
+        Self { hosts: None, allowed_origins: lower(allowed_origins), trust }
+    }
+
+    /// Whose connections these are.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Runs the checks. `authenticate` is asked only when everything before it passed.
+    pub fn admit(
+        &self,
+        parts: &Parts,
+        authenticate: impl FnOnce(&[u8]) -> Option<Principal>,
+    ) -> Result<Admission, Refusal> {
+        let host = well_formed(parts)?;
+        let path = parts.uri.path();
+        if !PROBES.contains(&path) {
+            let target = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+            if !self.knows_host(host.as_bytes()) || target.is_some_and(|target| !self.knows_host(target)) {
+                return Err(Refusal::UnknownHost);
+            }
+        }
+        if let Some(origin) = parts.headers.get(ORIGIN)
+            && !self.knows_origin(origin)
+        {
+            return Err(Refusal::ForeignOrigin);
+        }
+        if self.trust == Trust::Host {
+            return Ok(Admission::Authenticated(Principal { user: "host".to_owned(), role: Role::Admin }));
+        }
+        if path == VIEWER || PROBES.contains(&path) {
+            return Ok(Admission::Open);
+        }
+        let token = parts.headers.get(AUTHORIZATION).and_then(bearer_token).ok_or(Refusal::Unauthorized)?;
+        authenticate(token).map(Admission::Authenticated).ok_or(Refusal::Unauthorized)
+    }
+
+    fn knows_host(&self, host: &[u8]) -> bool {
+        let Some(hosts) = &self.hosts else { return true };
+        let Ok(host) = std::str::from_utf8(host) else { return false };
+        let host = host.to_ascii_lowercase();
+        hosts.exact.contains(&host)
+            || hosts.any_port.iter().any(|name| {
+                host.strip_prefix(name.as_str()).is_some_and(|rest| {
+                    rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+                })
+            })
+    }
+
+    fn knows_origin(&self, origin: &HeaderValue) -> bool {
+        let Ok(origin) = origin.to_str() else { return false };
+        let origin = origin.to_ascii_lowercase();
+        let ours = self.hosts.is_some()
+            && ["http://", "https://"]
+                .iter()
+                .any(|scheme| origin.strip_prefix(scheme).is_some_and(|host| self.knows_host(host.as_bytes())));
+        ours || self.allowed_origins.contains(&origin)
+    }
+}
+
+/// The one Host of a request that can mean only one thing.
+fn well_formed(parts: &Parts) -> Result<&HeaderValue, Refusal> {
+    if parts.version != Version::HTTP_11 {
+        return Err(Refusal::Malformed("HTTP/1.1 is required"));
+    }
+    if parts.headers.contains_key(CONTENT_LENGTH) && parts.headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Refusal::Malformed("Content-Length and Transfer-Encoding exclude each other"));
+    }
+    at_most_one(&parts.headers, &AUTHORIZATION, "more than one Authorization header")?;
+    at_most_one(&parts.headers, &ORIGIN, "more than one Origin header")?;
+    at_most_one(&parts.headers, &HOST, "more than one Host header")?
+        .ok_or(Refusal::Malformed("the Host header is missing"))
+}
+
+fn at_most_one<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    message: &'static str,
+) -> Result<Option<&'a HeaderValue>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() { Err(Refusal::Malformed(message)) } else { Ok(first) }
+}
+
+/// The token of `Bearer TOKEN`: the scheme in any case, exactly one space, one word (RFC 6750, 2.1).
+fn bearer_token(value: &HeaderValue) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+    let (scheme, rest) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    let token = rest.strip_prefix(b" ")?;
+    let one_word = !token.is_empty() && token.iter().all(u8::is_ascii_graphic);
+    (scheme.eq_ignore_ascii_case(SCHEME) && one_word).then_some(token)
+}
+
+fn name_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':')
+        .is_some_and(|(name, port)| !name.is_empty() && !host.ends_with(']') && port.parse::<u16>().is_ok())
+}
+
+fn lower(values: &[String]) -> Vec<String> {
+    values.iter().map(|value| value.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    fn guard() -> Guard {
+        let allowed = ["Box.example".to_owned(), "other:8080".to_owned()];
+        Guard::tcp(SocketAddr::from(([127, 0, 0, 1], 7010)), &allowed, &["https://Viewer.example".to_owned()])
+    }
+
+    fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn right(token: &[u8]) -> Option<Principal> {
+        (token == b"right").then(|| Principal { user: "default".to_owned(), role: Role::Control })
+    }
+
+    #[test]
+    fn hosts_are_the_listen_address_localhost_and_the_allowed_ones() {
+        for (host, known) in [
+            ("127.0.0.1:7010", true),
+            ("LOCALHOST:7010", true),
+            ("localhost", false),
+            ("localhost.:7010", false),
+            ("127.0.0.1", false),
+            ("127.0.0.1:7011", false),
+            ("127.0.0.1:7010@evil.example", false),
+            ("box.example", true),
+            ("box.example:1", true),
+            ("box.example.evil", false),
+            ("box.example:1:2", false),
+            ("other", false),
+            ("other:8080", true),
+            ("", false),
+        ] {
+            let outcome = guard().admit(&parts("/v1/rpc", &[("host", host)]), right);
+            let expected = if known { Refusal::Unauthorized } else { Refusal::UnknownHost };
+            assert_eq!(outcome, Err(expected), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_listener_is_known_by_the_loopback_addresses() {
+        let guard = Guard::tcp(SocketAddr::from(([0, 0, 0, 0], 80)), &[], &[]);
+        for host in ["127.0.0.1:80", "[::1]:80", "localhost", "0.0.0.0:80"] {
+            assert_eq!(guard.admit(&parts("/x", &[("host", host)]), right), Err(Refusal::Unauthorized), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_probes_answer_under_every_name_and_nothing_else_does() {
+        for (path, outcome) in [
+            ("/healthz", Ok(Admission::Open)),
+            ("/readyz", Ok(Admission::Open)),
+            ("/", Err(Refusal::UnknownHost)),
+            ("/v1/ws", Err(Refusal::UnknownHost)),
+        ] {
+            assert_eq!(guard().admit(&parts(path, &[("host", "evil.example")]), right), outcome, "{path}");
+        }
+    }
+
+    #[test]
+    fn origins_are_our_own_pages_and_the_allowed_ones() {
+        let host = ("host", "127.0.0.1:7010");
+        for (origin, known) in [
+            ("http://127.0.0.1:7010", true),
+            ("https://localhost:7010", true),
+            ("https://viewer.example", true),
+            ("http://viewer.example", false),
+            ("http://localhost:7010/", false),
+            ("http://localhost", false),
+            ("null", false),
+            ("", false),
+        ] {
+            let outcome = guard().admit(&parts("/v1/rpc", &[host, ("origin", origin)]), right);
+            let expected = if known { Refusal::Unauthorized } else { Refusal::ForeignOrigin };
+            assert_eq!(outcome, Err(expected), "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_checks_come_in_the_order_of_the_contract() {
+        let wrong = ("authorization", "Bearer wrong");
+        let (host, origin) = (("host", "evil.example"), ("origin", "https://evil.example"));
+        let ours = ("host", "localhost:7010");
+        for (headers, refusal) in [
+            (vec![host, host, origin, wrong], Refusal::Malformed("more than one Host header")),
+            (vec![host, origin, wrong], Refusal::UnknownHost),
+            (vec![ours, origin, wrong], Refusal::ForeignOrigin),
+            (vec![ours, wrong], Refusal::Unauthorized),
+        ] {
+            assert_eq!(guard().admit(&parts("/nowhere", &headers), right), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn the_host_needs_no_token_on_a_transport_that_it_alone_holds() {
+        let guard = Guard::local(Trust::Host, &[]);
+        let admitted = guard.admit(&parts("/v1/ws", &[("host", "whatever")]), |_| None);
+        let host = Principal { user: "host".to_owned(), role: Role::Admin };
+        assert_eq!(admitted, Ok(Admission::Authenticated(host)));
+    }
+}

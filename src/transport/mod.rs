@@ -1,0 +1,18 @@
+//! From bytes to messages and back: listeners, the HTTP handshake, WebSocket connections and their writers.
+//!
+//! The only importer of the HTTP and WebSocket crates. What messages mean is the business of whoever implements
+//! [`service::Service`].
+pub mod bridge;
+pub mod client;
+mod frame_socket;
+mod frame_writer;
+pub mod guard;
+pub mod http;
+pub mod listener;
+mod message_clock;
+pub mod outbox;
+pub mod service;
+pub mod stream;
+mod unix_socket;
+mod upgrade;
+mod websocket;
