@@ -1,0 +1,118 @@
+//! What the user may type: one structure for the command line, the environment and the file, so that their keys agree.
+
+use serde::Deserialize;
+
+use crate::{
+    config::{
+        display::XvfbSize,
+        values::{Host, LogLevel, Origin, ScreenChoice},
+    },
+    protocol::{
+        address::ListenAddress,
+        display::DisplayNumber,
+        limits::{SCREEN_MAX, SCREEN_MIN},
+        token::TokenHash,
+    },
+};
+
+/// The options of `deskhand serve`. An environment variable stands in for a flag that is absent, the file for both.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServeArguments {
+    /// Start and own an Xvfb of this size in pixels, depth 24; without it, attach to the display of --display or DISPLAY.
+    #[arg(long, env = "DESKHAND_XVFB", value_name = "WxH", long_help = xvfb_help())]
+    pub xvfb: Option<XvfbSize>,
+
+    /// The display to attach to or, with --xvfb, the number of the new one (default: a free number from :99 on).
+    #[arg(long, env = "DESKHAND_DISPLAY", value_name = ":N")]
+    pub display: Option<DisplayNumber>,
+
+    /// The file with the display's cookie; with --xvfb, where the new cookie is written (default: a private directory).
+    #[arg(long, env = "DESKHAND_XAUTHORITY", value_name = "FILE")]
+    pub xauthority: Option<String>,
+
+    /// How pictures are fitted: native, long-edge:N, pixels:N (neither ever enlarges) or `WxH` (exact) [default: native].
+    #[arg(long, env = "DESKHAND_SCREEN", value_name = "FIT")]
+    pub screen: Option<ScreenChoice>,
+
+    /// Where to listen: IP:PORT (port 0 takes a free one), unix:PATH or stdio; may be repeated [default: 127.0.0.1:7010].
+    /// In the environment variable, commas separate several.
+    #[arg(long, env = "DESKHAND_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    pub listen: Vec<ListenAddress>,
+
+    /// Accept the token in this file, which only its owner may read; `deskhand token new` makes one.
+    #[arg(long, env = "DESKHAND_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<String>,
+
+    /// Accept the token with this SHA-256: then nothing worth stealing is kept beside the applications.
+    #[arg(long, env = "DESKHAND_TOKEN_SHA256", value_name = "HEX")]
+    pub token_sha256: Option<TokenHash>,
+
+    /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
+    #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
+    pub allow_host: Vec<Host>,
+
+    /// Accept web pages of this Origin, such as `https://desk.example`; may be repeated.
+    #[arg(long, env = "DESKHAND_ALLOW_ORIGIN", value_name = "O", value_delimiter = ',')]
+    pub allow_origin: Vec<Origin>,
+
+    /// Allow a TCP address that is not loopback: tokens and pictures then cross the network readable.
+    #[arg(
+        long,
+        env = "DESKHAND_ALLOW_PLAINTEXT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub allow_plaintext: Option<bool>,
+
+    /// How much to log on standard error [default: info].
+    #[arg(long, env = "DESKHAND_LOG", value_name = "LEVEL")]
+    pub log: Option<LogLevel>,
+
+    /// Read what is not given here from this TOML file; its keys are the names of the flags, and `command`, an array.
+    #[arg(long, env = "DESKHAND_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<String>,
+
+    /// Run this program on the display once it is ready and again on each new display; its end ends the server.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+fn xvfb_help() -> String {
+    let ((width_min, height_min), (width_max, height_max)) = (SCREEN_MIN, SCREEN_MAX);
+    format!(
+        "Start and own an Xvfb of this size in pixels, from {width_min}x{height_min} to {width_max}x{height_max}, depth \
+         24. Without it, attach to the display of --display or DISPLAY"
+    )
+}
+
+impl ServeArguments {
+    /// Takes from `lower` what is absent here. The two forms of a token are one setting: naming one hides the other below.
+    #[must_use]
+    pub(super) fn or(self, lower: Self) -> Self {
+        let names_a_token = self.token_file.is_some() || self.token_sha256.is_some();
+        Self {
+            xvfb: self.xvfb.or(lower.xvfb),
+            display: self.display.or(lower.display),
+            xauthority: self.xauthority.or(lower.xauthority),
+            screen: self.screen.or(lower.screen),
+            listen: first_filled(self.listen, lower.listen),
+            token_file: if names_a_token { self.token_file } else { lower.token_file },
+            token_sha256: if names_a_token { self.token_sha256 } else { lower.token_sha256 },
+            allow_host: first_filled(self.allow_host, lower.allow_host),
+            allow_origin: first_filled(self.allow_origin, lower.allow_origin),
+            allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),
+            log: self.log.or(lower.log),
+            config: self.config,
+            command: first_filled(self.command, lower.command),
+        }
+    }
+}
+
+fn first_filled<T>(upper: Vec<T>, lower: Vec<T>) -> Vec<T> {
+    if upper.is_empty() { lower } else { upper }
+}

@@ -1,0 +1,243 @@
+//! What the user typed → validated settings. Nothing else reads the environment.
+//!
+//! A flag goes before its environment variable, that before the configuration file, that before the default.
+
+pub mod arguments;
+pub mod display;
+pub mod token;
+pub mod values;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exit::{Exit, Fatal},
+    protocol::{
+        address::{DEFAULT_LISTEN, ListenAddress},
+        display::DisplayNumber,
+        screen::ScreenFit,
+        token::TokenHash,
+    },
+};
+use arguments::ServeArguments;
+use display::DisplayChoice;
+use token::{Token, TokenError};
+use values::{Host, LogLevel, Origin};
+
+/// Where `deskhand token new` writes without a FILE: in the current directory, where its user sees it.
+pub const DEFAULT_TOKEN_FILE: &str = "deskhand.token";
+
+/// The settings of `deskhand serve`: checked, complete, and the same in both processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The display to work on.
+    pub display: DisplayChoice,
+    /// How pictures are fitted unless a session says otherwise.
+    pub screen: ScreenFit,
+    /// Where to listen: at least one address, none twice.
+    pub listen: Vec<ListenAddress>,
+    /// Which token opens the door.
+    pub token: TokenChoice,
+    /// HTTP hosts to accept besides localhost and the listen addresses.
+    pub allow_host: Vec<Host>,
+    /// Origins of web pages to accept.
+    pub allow_origin: Vec<Origin>,
+    /// How much to log.
+    pub log: LogLevel,
+    /// The program to run on the display and its arguments; empty for none.
+    pub command: Vec<String>,
+    /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
+    pub runtime_parent: Option<PathBuf>,
+}
+
+/// Which token opens the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenChoice {
+    /// The one in this file.
+    File(PathBuf),
+    /// The one with this hash.
+    Sha256(TokenHash),
+    /// A new one, in a file of the private runtime directory.
+    Generate,
+    /// None: only the host can reach us.
+    NotNeeded,
+}
+
+/// The token that opens the door, as far as the server must know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedToken {
+    /// What a token shown must hash to.
+    pub sha256: TokenHash,
+    /// The file that holds it, for the ready line.
+    pub file: Option<PathBuf>,
+}
+
+impl TokenChoice {
+    /// Reads or makes the token. `runtime` is the private directory that takes a new one.
+    pub fn accept(&self, runtime: &Path) -> Result<Option<AcceptedToken>, Fatal> {
+        Ok(match self {
+            Self::File(path) => Some(AcceptedToken { sha256: Token::read(path)?.hash(), file: Some(path.clone()) }),
+            Self::Sha256(sha256) => Some(AcceptedToken { sha256: *sha256, file: None }),
+            Self::Generate => {
+                let (token, path) = (Token::generate()?, runtime.join("token"));
+                token.write_new(&path)?;
+                Some(AcceptedToken { sha256: token.hash(), file: Some(path) })
+            }
+            Self::NotNeeded => None,
+        })
+    }
+}
+
+impl From<TokenError> for Fatal {
+    fn from(error: TokenError) -> Self {
+        let exit = match error {
+            TokenError::Random => Exit::Internal,
+            TokenError::Readable { .. } => Exit::NotAllowed,
+            TokenError::Write { .. } | TokenError::Exists { .. } => Exit::Failed,
+            TokenError::Read { .. } | TokenError::Format { .. } => Exit::Usage,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// The environment variables of others that count where no flag speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `DISPLAY`, for attaching.
+    pub display: Option<String>,
+    /// `XAUTHORITY`, for attaching.
+    pub xauthority: Option<String>,
+    /// `HOME`, where Xlib looks for `.Xauthority` next.
+    pub home: Option<String>,
+    /// `XDG_RUNTIME_DIR`, which may hold the private directory.
+    pub runtime_directory: Option<String>,
+}
+
+impl Surroundings {
+    /// Reads the environment of this process.
+    pub fn capture() -> Self {
+        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            display: read("DISPLAY"),
+            xauthority: read("XAUTHORITY"),
+            home: read("HOME"),
+            runtime_directory: read("XDG_RUNTIME_DIR"),
+        }
+    }
+}
+
+impl Settings {
+    /// Checks what was typed, with the configuration file if one is named.
+    pub fn load(arguments: ServeArguments, surroundings: &Surroundings) -> Result<Self, Fatal> {
+        one_token(&arguments)?;
+        let typed = match &arguments.config {
+            Some(path) => {
+                let file = read_file(Path::new(path))?;
+                one_token(&file)?;
+                arguments.or(file)
+            }
+            None => arguments,
+        };
+        let listen = if typed.listen.is_empty() {
+            vec![DEFAULT_LISTEN.parse().map_err(Fatal::internal)?]
+        } else {
+            typed.listen.clone()
+        };
+        check_listen(&listen, typed.allow_plaintext.unwrap_or(false))?;
+        let token = match (&typed.token_file, typed.token_sha256) {
+            (Some(path), _) => TokenChoice::File(absolute(path)?),
+            (None, Some(hash)) => TokenChoice::Sha256(hash),
+            (None, None) if listen.iter().any(ListenAddress::needs_token) => TokenChoice::Generate,
+            (None, None) => TokenChoice::NotNeeded,
+        };
+        Ok(Self {
+            display: choose_display(&typed, surroundings)?,
+            screen: typed.screen.unwrap_or_default().0,
+            listen,
+            token,
+            allow_host: typed.allow_host,
+            allow_origin: typed.allow_origin,
+            log: typed.log.unwrap_or_default(),
+            command: typed.command,
+            runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<ServeArguments, Fatal> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Fatal::usage(format!("cannot read the configuration file {}: {error}", path.display())))?;
+    toml::from_str(&text)
+        .map_err(|error| Fatal::usage(format!("the configuration file {} is wrong: {error}", path.display())))
+}
+
+fn one_token(typed: &ServeArguments) -> Result<(), Fatal> {
+    match (&typed.token_file, &typed.token_sha256) {
+        (Some(_), Some(_)) => Err(Fatal::usage(
+            "token-file and token-sha256 (also as DESKHAND_… in the environment) exclude each other; give one of them",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_listen(listen: &[ListenAddress], allow_plaintext: bool) -> Result<(), Fatal> {
+    for (index, address) in listen.iter().enumerate() {
+        let free_port = matches!(address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
+        if !free_port && listen[..index].contains(address) {
+            return Err(Fatal::usage(format!("the address {address} is given twice; give it once")));
+        }
+        if address.leaves_the_machine() && !allow_plaintext {
+            return Err(Fatal::new(
+                Exit::NotAllowed,
+                format!(
+                    "{address} is not a loopback address, and without TLS tokens and pictures would cross the network \
+                     readable; listen on 127.0.0.1 or unix:PATH, or accept it with --allow-plaintext"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn choose_display(typed: &ServeArguments, surroundings: &Surroundings) -> Result<DisplayChoice, Fatal> {
+    let named = typed.xauthority.as_deref().map(absolute).transpose()?;
+    if let Some(size) = typed.xvfb {
+        return Ok(DisplayChoice::Owned { size: size.0, number: typed.display, xauthority: named });
+    }
+    attached_display(typed, surroundings).map(|(display, xauthority)| DisplayChoice::Attached { display, xauthority })
+}
+
+/// The display to attach to and the file with its cookie, from what was typed and the environment.
+pub fn attached_display(
+    typed: &ServeArguments,
+    surroundings: &Surroundings,
+) -> Result<(DisplayNumber, Option<PathBuf>), Fatal> {
+    let named = typed.xauthority.as_deref().map(absolute).transpose()?;
+    let display: DisplayNumber = match (typed.display, &surroundings.display) {
+        (Some(display), _) => display,
+        (None, Some(text)) => text.parse().map_err(|reason| Fatal::usage(format!("DISPLAY: {reason}")))?,
+        (None, None) => {
+            return Err(Fatal::new(
+                Exit::NoDisplay,
+                "no display is named; start one with --xvfb 1024x768, or name one with --display :N or DISPLAY",
+            ));
+        }
+    };
+    let xauthority = match (named, &surroundings.xauthority, &surroundings.home) {
+        (Some(path), _, _) => Some(path),
+        (None, Some(path), _) => Some(absolute(path)?),
+        (None, None, Some(home)) => Some(Path::new(home).join(".Xauthority")).filter(|path| path.exists()),
+        (None, None, None) => None,
+    };
+    Ok((display, xauthority))
+}
+
+/// Paths are told to other processes, so they must not depend on a working directory.
+fn absolute(path: &str) -> Result<PathBuf, Fatal> {
+    std::path::absolute(path).map_err(|error| Fatal::usage(format!("`{path}` is no usable path: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The server process and the supervisor's end of the socket pair.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read},
+    os::{fd::AsFd, unix::net::UnixStream},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use rustix::net::{SendFlags, send};
+
+use crate::{
+    protocol::address::ListenAddress,
+    supervisor::{
+        child::{DeathSignal, Launch, OURSELVES, ProcessGroup},
+        handover,
+        messages::{Handover, ToServer, ToSupervisor},
+    },
+};
+
+/// How long the server may take to release what it holds and to end: a stopped Xvfb costs it 2 seconds at most.
+pub(super) const END_TIME: Duration = Duration::from_secs(2);
+/// The server's messages are a few dozen bytes; a longer line means that it has gone mad.
+const LINE_BYTES: usize = 4096;
+
+/// The server process.
+#[derive(Debug)]
+pub(super) struct ServerProcess {
+    pub group: ProcessGroup,
+    socket: Option<UnixStream>,
+    received: Vec<u8>,
+}
+
+impl ServerProcess {
+    /// Starts it and hands the settings over.
+    pub(super) fn start(handover: &Handover) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let stdio = handover.settings.listen.contains(&ListenAddress::Stdio);
+        let group = Launch {
+            program: OsStr::new(OURSELVES),
+            shown_as: "deskhand",
+            arguments: vec!["serve-child".into()],
+            environment: Vec::new(),
+            death_signal: DeathSignal::Term,
+            input: Stdio::from(std::os::fd::OwnedFd::from(theirs)),
+            // With a `stdio` listener, standard output belongs to the host: the ready line goes to standard error.
+            output: if stdio { io::stderr().into() } else { Stdio::inherit() },
+        }
+        .start()?;
+        let (input, output) = (io::stdin(), io::stdout());
+        match handover::send(&ours, handover, stdio.then(|| [input.as_fd(), output.as_fd()])) {
+            // It has died already; its end is seen soon and tells more.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            sent => sent?,
+        }
+        ours.set_nonblocking(true)?;
+        Ok(Self { group, socket: Some(ours), received: Vec::new() })
+    }
+
+    pub(super) const fn socket(&self) -> Option<&UnixStream> {
+        self.socket.as_ref()
+    }
+
+    /// Tells the server something. Never waits: a server that has not read for hundreds of messages hangs.
+    pub(super) fn tell(&self, message: &ToServer) -> io::Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        match send(socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(sent) if sent == line.len() => Ok(()),
+            Ok(_) => Err(io::Error::from(io::ErrorKind::WriteZero)),
+            // It is dying; its end is seen soon.
+            Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the server has said. After its end of the socket is closed it has a little time left to end.
+    pub(super) fn read(&mut self, now: Instant) -> io::Result<Vec<ToSupervisor>> {
+        let Some(socket) = &mut self.socket else { return Ok(Vec::new()) };
+        let mut chunk = [0; LINE_BYTES];
+        match socket.read(&mut chunk) {
+            Ok(0) => self.closed(now),
+            Ok(count) => self.received.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.closed(now),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
+        let mut messages = Vec::new();
+        while let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.received.drain(..=end).collect();
+            messages.push(serde_json::from_slice(&line)?);
+        }
+        match self.received.len() {
+            0..=LINE_BYTES => Ok(messages),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a message of the server has no end")),
+        }
+    }
+
+    fn closed(&mut self, now: Instant) {
+        self.socket = None;
+        self.group.expect_end(now, END_TIME);
+    }
+}
