@@ -13,8 +13,10 @@
 //! [`engine`] is the only orchestrator and runs each request through the whole of it; [`supervisor`] is the process above
 //! the server's, which owns the X server and COMMAND; [`config`] turns what the user typed into settings; [`cli`] has a file
 //! for each verb; [`observe`] takes what is written down about all of it.
+pub mod cli;
 pub mod config;
 pub mod desktop;
+pub mod engine;
 pub mod exit;
 pub mod image;
 pub mod observe;

@@ -1,0 +1,80 @@
+//! Several actions in one request: all validated before the first runs, in order, stopping at the first failure.
+
+use serde::Serialize;
+
+use super::{
+    action,
+    context::{Context, Written},
+    outcome::Reply,
+};
+use crate::{
+    plan::resolve,
+    protocol::{
+        action::Action,
+        answer::{Held, Timing},
+        answer_text, call,
+        error::{ErrorKind, Failure},
+        units::FrameId,
+    },
+};
+
+/// What the actions after a failed one are answered with, word for word by the contract.
+const NOT_EXECUTED: &str = "Not executed: an earlier computer action in this turn failed.";
+
+/// The members of a batch's result that follow `results`.
+#[derive(Serialize)]
+struct BatchResult {
+    frame: FrameId,
+    held: Held,
+    timing: Timing,
+}
+
+/// Runs a batch.
+///
+/// # Errors
+/// What is wrong with one of the actions, with `data.index`: nothing ran then.
+pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Failure> {
+    for (action, index) in actions.iter().zip(0..) {
+        resolve::resolve(action, &context.geometry).map_err(|failure| call::indexed(failure, "its input", index))?;
+    }
+    let mut reply = Reply::text(answer_text::begin_result(&context.job.prepared.id));
+    reply.text.push_str(r#"{"results":["#);
+    let mut total = Timing::default();
+    let mut failed = false;
+    for (index, action) in actions.iter().enumerate() {
+        if index > 0 {
+            reply.text.push(',');
+        }
+        let outcome = if failed {
+            Err(Failure::new(ErrorKind::NotExecuted, NOT_EXECUTED))
+        } else {
+            action::result(context, action, r#"{"result":"#.to_owned()).await
+        };
+        match outcome {
+            Ok(Written { text, attachment, timing }) => {
+                reply.text.push_str(&text);
+                reply.attachments.extend(attachment);
+                add(&mut total, timing);
+            }
+            Err(failure) => {
+                failed = true;
+                reply.text.push_str(r#"{"error":"#);
+                answer_text::push_error(&mut reply.text, &failure);
+            }
+        }
+        reply.text.push('}');
+    }
+    reply.text.push(']');
+    let held = context.live.desktop.input().held();
+    answer_text::extend_object(&mut reply.text, &BatchResult { frame: context.live.frame(), held, timing: total });
+    reply.text.push('}');
+    Ok(reply)
+}
+
+fn add(total: &mut Timing, one: Timing) {
+    total.queue_us += one.queue_us;
+    total.act_us += one.act_us;
+    total.settle_us += one.settle_us;
+    total.capture_us += one.capture_us;
+    total.encode_us += one.encode_us;
+}

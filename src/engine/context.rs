@@ -1,0 +1,83 @@
+//! What the steps of a request share: whose it is, which desktop it works on, when it must end, what it has written.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{client::Client, display::Live, lane::Job, state::Engine};
+use crate::{
+    plan::fit::Geometry,
+    protocol::{
+        answer::Timing,
+        error::{ErrorKind, Failure},
+    },
+};
+
+/// What every step of a request needs.
+pub struct Context<'a> {
+    /// The server.
+    pub engine: &'a Engine,
+    /// Whose request.
+    pub client: &'a Client,
+    /// The desktop that the request began on.
+    pub live: Arc<Live>,
+    /// The session's coordinates on that desktop.
+    pub geometry: Geometry,
+    /// The request.
+    pub job: &'a Job,
+}
+
+impl Context<'_> {
+    /// How long the request has waited until now.
+    pub fn waited(&self) -> Duration {
+        self.job.received.elapsed()
+    }
+
+    /// # Errors
+    /// `cancelled` or `deadline_exceeded` when the request is to end before its next step.
+    pub fn check(&self) -> Result<(), Failure> {
+        ended(self.job)
+    }
+}
+
+/// # Errors
+/// Why a request is to end before it goes on.
+pub fn ended(job: &Job) -> Result<(), Failure> {
+    if job.cancellation.is_cancelled() {
+        return Err(cancelled());
+    }
+    match job.deadline() {
+        Some(deadline) if deadline <= Instant::now() => Err(expired()),
+        _ => Ok(()),
+    }
+}
+
+/// The answer of a request that was cancelled before it began.
+pub fn cancelled() -> Failure {
+    Failure::new(ErrorKind::Cancelled, "the request was cancelled before it began")
+}
+
+/// The answer of a request whose deadline passed before it began.
+pub fn expired() -> Failure {
+    Failure::new(
+        ErrorKind::DeadlineExceeded,
+        "the deadline passed before the request began; give it more time with deadline_ms",
+    )
+}
+
+/// A result that has been written behind the text it continues.
+#[derive(Debug)]
+pub struct Written {
+    /// What there was, and the result.
+    pub text: String,
+    /// The picture that the result names.
+    pub attachment: Option<Vec<u8>>,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// Whole microseconds, for `timing`.
+pub fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

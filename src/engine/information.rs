@@ -1,0 +1,104 @@
+//! Questions about the display that no action waits for.
+
+use super::{
+    client::Client,
+    context::{Context, Written, microseconds},
+    display::Live,
+    outcome::Reply,
+    state::{Engine, Ownership},
+};
+use crate::protocol::{
+    answer::{
+        ActionResult, DisplayInfoResult, DisplayInformation, InitializeResult, ServerInformation, StatusResult, Timing,
+    },
+    answer_text,
+    error::{ErrorKind, Failure},
+    initialize::PROTOCOL,
+    meta::Meta,
+    method, schema,
+};
+
+/// The colour depth that every desktop here has: others are refused when it is opened.
+const DEPTH: u8 = 24;
+
+/// `display.info`.
+///
+/// # Errors
+/// `display_lost`.
+pub async fn display(context: &Context<'_>) -> Result<Reply, Failure> {
+    let facts = context.live.desktop.observer().facts().await.map_err(|_| lost())??;
+    let result = DisplayInfoResult {
+        display: description(&context.live),
+        depth: DEPTH,
+        owned: context.engine.ownership == Ownership::Owned,
+        window_manager: facts.window_manager,
+        extensions: facts.extensions,
+        evidence: Vec::new(),
+        sandbox: "off",
+    };
+    Ok(Reply::text(answer_text::result(&context.job.prepared.id, &result)))
+}
+
+/// `cursor_position`, written behind `text`.
+///
+/// # Errors
+/// `display_lost`.
+pub async fn cursor_position(context: &Context<'_>, mut text: String) -> Result<Written, Failure> {
+    let waited = context.waited();
+    let pointer = context.live.desktop.observer().pointer().await.map_err(|_| lost())??;
+    let cursor @ [x, y] = context.geometry.from_native(pointer);
+    let total = microseconds(context.waited());
+    let queue_us = microseconds(waited);
+    let timing = Timing { queue_us, act_us: total.saturating_sub(queue_us), ..Timing::default() };
+    let result = ActionResult {
+        output: Some(format!("X={x},Y={y}")),
+        cursor,
+        frame: context.live.frame(),
+        held: context.live.desktop.input().held(),
+        timing,
+    };
+    answer_text::push_result(&mut text, &result, None);
+    Ok(Written { text, attachment: None, timing })
+}
+
+/// `status`.
+pub fn status(engine: &Engine, client: &Client) -> StatusResult {
+    let (lease, in_flight) = engine.sessions().status(client.id);
+    let held = engine.display().live().map(|live| live.desktop.input().held()).unwrap_or_default();
+    let session = engine.session_name(client.id);
+    StatusResult { session, lease, paused: false, halted: false, held, in_flight }
+}
+
+/// `initialize`.
+///
+/// # Errors
+/// `internal` when the session has ended meanwhile.
+pub fn initialize(engine: &Engine, client: &Client, live: &Live) -> Result<InitializeResult, Failure> {
+    let role = engine.sessions().role(client.id);
+    let role = role.ok_or_else(|| Failure::new(ErrorKind::Internal, "the session has ended"))?;
+    let options = client.options();
+    Ok(InitializeResult {
+        protocol: PROTOCOL,
+        boot: engine.boot.clone(),
+        server: ServerInformation { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        session: engine.session_name(client.id),
+        role,
+        display: description(live),
+        screen: client.geometry(engine.screen, live.desktop.size()).screen,
+        coordinate_space: options.space,
+        images: options.images,
+        limits: schema::limits(),
+        methods: method::available().collect(),
+        meta: Meta::SUPPORTED,
+    })
+}
+
+/// The display as `initialize` and `display.info` describe it.
+fn description(live: &Live) -> DisplayInformation {
+    let size = live.desktop.size();
+    DisplayInformation { name: live.desktop.name(), epoch: live.epoch.0, width: size.width, height: size.height }
+}
+
+fn lost() -> Failure {
+    Failure::new(ErrorKind::DisplayLost, "the display was lost; take a screenshot when it is back")
+}

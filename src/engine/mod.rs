@@ -1,0 +1,19 @@
+//! The orchestrator: wires transport, protocol, session, plan, desktop and image into a server.
+//!
+//! One request's life: [`connection`] reads it, the session admits it, [`lane`] gives it its turn, [`run`] records its
+//! intent, [`action`] lets [`act`] or [`look`] carry it out, [`run`] records its outcome, and the outbox takes the answer.
+pub mod act;
+pub mod action;
+pub mod batch;
+pub mod client;
+pub mod connection;
+pub mod context;
+pub mod display;
+pub mod information;
+pub mod lane;
+pub mod look;
+pub mod outcome;
+pub mod run;
+pub mod server;
+pub mod service;
+pub mod state;

@@ -1,0 +1,77 @@
+//! One request's life after its admission, whatever carried it here.
+
+use std::time::Instant;
+
+use super::{
+    action, batch,
+    client::Client,
+    context::{self, Context},
+    information,
+    lane::Job,
+    outcome::Reply,
+    state::Engine,
+};
+use crate::{
+    observe::audit::{Intent, Outcome},
+    protocol::{
+        answer_text,
+        call::Call,
+        error::{ErrorKind, Failure},
+    },
+    session::registry::Turn,
+};
+
+/// Runs an admitted request.
+///
+/// # Errors
+/// What to answer it with instead of a result.
+pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, Failure> {
+    let begun = Instant::now();
+    let intent = Intent { session: client.id.0, method: job.prepared.method };
+    // Input waits here for its turn among all sessions; pictures of a session that acted have waited in its lane.
+    let _turn = match job.turn {
+        Turn::Input => Some(engine.turn.lock().await),
+        Turn::Immediate | Turn::AtOnce | Turn::Ordered => None,
+    };
+    let answered = match begin(engine, client, job).await {
+        Ok(context) => match engine.audit.intend(intent) {
+            Ok(()) => answer(&context).await,
+            Err(failure) => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    };
+    let failure = answered.as_ref().err().map(|failure| failure.kind);
+    engine.audit.conclude(intent, Outcome { failure, duration: begun.elapsed() });
+    answered
+}
+
+async fn begin<'a>(engine: &'a Engine, client: &'a Client, job: &'a Job) -> Result<Context<'a>, Failure> {
+    context::ended(job)?;
+    let live = engine.live_soon().await?;
+    if job.turn == Turn::Input && job.epoch.is_some_and(|epoch| epoch != live.epoch) {
+        return Err(Failure::new(
+            ErrorKind::StaleFrame,
+            "the display restarted or changed its size while the request waited",
+        )
+        .hint("take a screenshot first; coordinates of the old picture mean nothing now"));
+    }
+    let geometry = client.geometry(engine.screen, live.desktop.size());
+    Ok(Context { engine, client, live, geometry, job })
+}
+
+async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
+    let id = &context.job.prepared.id;
+    match &context.job.prepared.call {
+        Call::Act(action) => {
+            let mut written = action::result(context, action, answer_text::begin_result(id)).await?;
+            written.text.push('}');
+            Ok(Reply { attachments: written.attachment.into_iter().collect(), text: written.text })
+        }
+        Call::Batch(actions) => batch::run(context, actions).await,
+        Call::DisplayInfo => information::display(context).await,
+        // Answered where they arrive: they never wait.
+        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status => {
+            Err(Failure::new(ErrorKind::Internal, "a request that is answered at once was queued"))
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The server process from its hand-over to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+};
+
+use super::{
+    display::{self, DisplayState},
+    service::EngineService,
+    state::{Engine, Ownership},
+};
+use crate::{
+    config::{Settings, display::DisplayChoice},
+    desktop::target::Target,
+    exit::{Exit, Fatal},
+    protocol::{address::ListenAddress, units::ScreenSize},
+    supervisor::{
+        handover::StandardStreams,
+        link::{Start, SupervisorLink},
+        messages::{Handover, ToServer, ToSupervisor},
+    },
+    transport::{
+        http::HttpSettings,
+        listener::{self, Listener},
+    },
+};
+
+/// How long releasing what is held may delay the end. The display answers in microseconds or is stopped; then the next
+/// start releases what the X server says is down.
+const RELEASE_TIME: Duration = Duration::from_millis(500);
+
+/// The line that tells the world where the server is.
+#[derive(Debug, Serialize)]
+struct Ready {
+    event: &'static str,
+    listen: Vec<String>,
+    display: String,
+    xauthority: Option<String>,
+    token_file: Option<String>,
+    screen: ScreenSize,
+    audit: &'static str,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// Why it could not start or go on, with the exit code that the supervisor passes on.
+pub fn serve(start: Start) -> Result<Exit, Fatal> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fatal::new(Exit::Internal, format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(run(start))
+}
+
+/// Why the server ends.
+enum Stop {
+    /// It was asked to.
+    Asked,
+    /// It cannot go on.
+    Fatal(Fatal),
+}
+
+async fn run(start: Start) -> Result<Exit, Fatal> {
+    let Start { handover, streams, link } = start;
+    let Handover { settings, token, .. } = &handover;
+    let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
+    let mut link = link.open().map_err(internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+
+    let listeners = bind(settings, streams)?;
+    let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
+    let (ownership, first) = match &settings.display {
+        DisplayChoice::Owned { .. } => (Ownership::Owned, None),
+        DisplayChoice::Attached { display, xauthority } => {
+            let target = Target { display: *display, xauthority: xauthority.clone(), expected_server: None };
+            (Ownership::Attached, Some(target))
+        }
+    };
+    let (targets, watched_targets) = watch::channel(first);
+    let (states, display) = watch::channel(DisplayState::Away("it is starting".to_owned()));
+    let hash = token.as_ref().map(|token| token.sha256);
+    let engine = Engine::new(display.clone(), hash, settings.screen, ownership)
+        .map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
+    let engine = Arc::new(engine);
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let http = HttpSettings {
+        allowed_hosts: settings.allow_host.iter().cloned().map(String::from).collect(),
+        allowed_origins: settings.allow_origin.iter().cloned().map(String::from).collect(),
+    };
+    let serving = listener::serve(listeners, Arc::new(EngineService(Arc::clone(&engine))), http, async {
+        // A sender that is dropped stops the listeners as one that sends.
+        stopped.await.ok();
+    });
+    let mut serving = tokio::spawn(serving);
+    let keeping = display::keep(watched_targets, states);
+
+    let mut announcement = Some(Announcement { addresses, handover: &handover, engine: &engine });
+    let attend = attend(&mut link, &targets, display, &mut announcement);
+    let reason = tokio::select! {
+        reason = attend => reason,
+        _ = terminate.recv() => Stop::Asked,
+        Err(error) = keeping => Stop::Fatal(Fatal::new(Exit::NoDisplay, error.to_string())),
+        // Only standard input and output end by themselves: the host has closed them and wants nothing more.
+        _ = &mut serving => Stop::Asked,
+    };
+
+    engine.sessions().stop();
+    drop(stop);
+    release(&engine).await;
+    if !serving.is_finished()
+        && let Err(error) = serving.await
+    {
+        tracing::error!(%error, "the listeners have ended badly");
+    }
+    match reason {
+        Stop::Asked => Ok(Exit::Fine),
+        Stop::Fatal(fatal) => Err(fatal),
+    }
+}
+
+fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Listener>, Fatal> {
+    let mut streams = streams;
+    let bound = settings.listen.iter().filter_map(|address| match address {
+        ListenAddress::Tcp(address) => Some(Listener::tcp(*address)),
+        ListenAddress::Unix(path) => Some(Listener::unix(path.clone())),
+        ListenAddress::Stdio => streams.take().map(|streams| Ok(Listener::stdio(streams.input, streams.output))),
+    });
+    bound.collect::<Result<_, _>>().map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
+}
+
+/// Follows supervisor and display until one of them ends the server.
+async fn attend(
+    link: &mut SupervisorLink,
+    targets: &watch::Sender<Option<Target>>,
+    mut display: watch::Receiver<DisplayState>,
+    announcement: &mut Option<Announcement<'_>>,
+) -> Stop {
+    loop {
+        tokio::select! {
+            changed = display.changed() => {
+                if changed.is_err() {
+                    return Stop::Asked;
+                }
+                let state = display.borrow_and_update().clone();
+                if let DisplayState::Here(live) = state {
+                    if let Some(announcement) = announcement.take() {
+                        announcement.print(&live);
+                    }
+                    if let Err(error) = link.send(&ToSupervisor::StartCommand).await {
+                        return Stop::Fatal(Fatal::new(Exit::Internal, format!("the supervisor cannot be reached: {error}")));
+                    }
+                }
+            }
+            message = link.recv() => match message {
+                Ok(Some(ToServer::Display { number, pid, xauthority })) => {
+                    let target = Target { display: number, xauthority: Some(xauthority), expected_server: Some(pid) };
+                    targets.send_replace(Some(target));
+                }
+                Ok(Some(ToServer::DisplayGone)) => {
+                    targets.send_replace(None);
+                }
+                // The supervisor decides what the end of COMMAND means; it asks us to stop if it must.
+                Ok(Some(ToServer::CommandStarted { .. } | ToServer::CommandExited { .. })) => {}
+                Ok(None) => return Stop::Fatal(Fatal::new(Exit::Internal, "the supervisor has ended")),
+                Err(error) => return Stop::Fatal(Fatal::new(Exit::Internal, error.to_string())),
+            },
+        }
+    }
+}
+
+/// What the ready line needs, once.
+struct Announcement<'a> {
+    addresses: Vec<String>,
+    handover: &'a Handover,
+    engine: &'a Engine,
+}
+
+impl Announcement<'_> {
+    /// Prints the ready line.
+    #[allow(clippy::print_stdout, reason = "the ready line is the contract's one line on standard output")]
+    fn print(self, live: &display::Live) {
+        let Handover { settings, token, .. } = self.handover;
+        let shown = |path: &std::path::Path| path.display().to_string();
+        let ready = Ready {
+            event: "ready",
+            listen: self.addresses,
+            display: live.desktop.name(),
+            xauthority: live.desktop.xauthority().map(shown),
+            token_file: token.as_ref().and_then(|token| token.file.as_deref()).map(shown),
+            screen: crate::plan::fit::screen_size(settings.screen, live.desktop.size()),
+            audit: self.engine.audit.mode(),
+        };
+        match serde_json::to_string(&ready) {
+            Ok(text) => println!("{text}"),
+            Err(error) => tracing::error!(%error, "the ready line cannot be written"),
+        }
+    }
+}
+
+/// Releases everything that is held, for as long as the end can wait.
+async fn release(engine: &Engine) {
+    if let Ok(live) = engine.display().live() {
+        let released = live.desktop.input().release_all();
+        if tokio::time::timeout(RELEASE_TIME, released).await.is_err() {
+            tracing::warn!("the display did not confirm in time that everything is released");
+        }
+    }
+}
