@@ -1,0 +1,108 @@
+//! A service that answers each text with itself, and tells what it was told.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use deskhand::{
+    protocol::{
+        error::Failure,
+        identity::{Principal, Role},
+    },
+    transport::{
+        outbox::{Outbox, Outgoing},
+        service::{Connection, Service, ServiceFuture},
+    },
+};
+use tokio::sync::mpsc;
+
+use super::TOKEN;
+
+/// What a request called `screenshot` is answered with.
+pub const SCREENSHOT: &str =
+    r#"{"jsonrpc":"2.0","id":1,"result":{"image":{"mime":"image/png","data":"cGl4ZWxz"},"frame":"1-1"}}"#;
+
+/// What the service was told, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    Opened(Principal),
+    Dropped,
+}
+
+/// Answers each text with itself. `big N` is answered with N bytes, `attach N` with a binary message of N bytes and
+/// a text, `flood N` with N answers of a MiB.
+pub struct Echo {
+    pub texts: AtomicUsize,
+    pub ready: Result<(), Failure>,
+    pub events: mpsc::UnboundedSender<Event>,
+    pub outboxes: mpsc::UnboundedSender<Outbox>,
+}
+
+struct EchoConnection {
+    service: mpsc::UnboundedSender<Event>,
+    texts: Arc<Echo>,
+    outbox: Outbox,
+}
+
+/// The trait wants `&self` for `open`, so the service is shared inside.
+pub struct EchoService(pub Arc<Echo>);
+
+impl Service for EchoService {
+    fn authenticate(&self, token: &[u8]) -> Option<Principal> {
+        (token == TOKEN.as_bytes()).then(|| Principal { user: "default".to_owned(), role: Role::Control })
+    }
+
+    fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn Connection> {
+        self.0.events.send(Event::Opened(principal)).ok();
+        self.0.outboxes.send(outbox.clone()).ok();
+        Box::new(EchoConnection { service: self.0.events.clone(), texts: Arc::clone(&self.0), outbox })
+    }
+
+    fn rpc(self: Arc<Self>, _principal: Principal, message: Vec<u8>) -> ServiceFuture<Vec<u8>> {
+        Box::pin(async move { message })
+    }
+
+    fn screenshot(self: Arc<Self>, _principal: Principal) -> ServiceFuture<Result<Vec<u8>, Failure>> {
+        let ready = self.0.ready.clone();
+        Box::pin(async move { ready.map(|()| b"png".to_vec()) })
+    }
+
+    fn ready(self: Arc<Self>) -> ServiceFuture<Result<(), Failure>> {
+        let ready = self.0.ready.clone();
+        Box::pin(async move { ready })
+    }
+}
+
+impl Connection for EchoConnection {
+    fn text(&mut self, message: &str) {
+        self.texts.texts.fetch_add(1, Ordering::Relaxed);
+        let outgoing = match message.split_once(' ') {
+            Some(("big", size)) => Outgoing::text("x".repeat(size.parse().unwrap())),
+            Some(("attach", size)) => {
+                Outgoing { attachments: vec![vec![7; size.parse().unwrap()]], text: "attached".to_owned() }
+            }
+            Some(("flood", count)) => {
+                for _ in 0..count.parse::<usize>().unwrap() {
+                    if self.outbox.send(Outgoing::text("x".repeat(1 << 20))).is_err() {
+                        break;
+                    }
+                }
+                return;
+            }
+            _ if message.contains(r#""method":"screenshot""#) => Outgoing::text(SCREENSHOT.to_owned()),
+            _ => Outgoing::text(message.to_owned()),
+        };
+        self.outbox.send(outgoing).ok();
+    }
+
+    fn binary(&mut self, _message: &[u8]) {
+        self.outbox.send(Outgoing::text("error: a binary message".to_owned())).ok();
+    }
+}
+
+impl Drop for EchoConnection {
+    fn drop(&mut self) {
+        self.service.send(Event::Dropped).ok();
+    }
+}
