@@ -1,0 +1,182 @@
+//! One file a method with requests and their answers, as they are on the wire.
+//!
+//! `DESKHAND_BLESS=1 cargo nextest run --test golden` writes the files anew; read the difference before you commit it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its surroundings fail")]
+
+mod support;
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Value, json};
+use support::{Controller, Deskhand, Recorder, RecorderOptions};
+
+/// Every method that is served, with the requests that show what it takes and how it refuses.
+fn requests() -> Vec<(&'static str, Vec<Value>)> {
+    let here = json!({"coordinate": [100, 80]});
+    vec![
+        (
+            "initialize",
+            vec![
+                json!({"protocol": "deskhand.v1", "client": {"name": "golden", "version": "1"}, "screen": {"max_long_edge": 512}}),
+                json!({"protocol": "deskhand.v1", "client": {"name": "golden", "version": "1"}}),
+            ],
+        ),
+        ("ping", vec![json!({}), json!({"extra": 1})]),
+        ("status", vec![json!({}), json!({"request_key": "a"})]),
+        ("cancel", vec![json!({"id": 4711}), json!({"id": 1.5}), json!({})]),
+        ("display.info", vec![json!({})]),
+        ("screenshot", vec![json!({}), json!({"_meta": {"format": "jpeg"}}), json!({"region": [0, 0, 1, 1]})]),
+        ("zoom", vec![json!({"region": [0, 0, 64, 48]}), json!({"region": [10, 10, 10, 20]}), json!({})]),
+        (
+            "left_click",
+            vec![
+                here.clone(),
+                json!({}),
+                json!({"coordinate": [100, 80], "text": "ctrl+shift"}),
+                json!({"coordinate": [512, 0]}),
+            ],
+        ),
+        ("right_click", vec![here.clone(), json!({"text": "nokey"})]),
+        ("middle_click", vec![here.clone()]),
+        ("double_click", vec![here.clone()]),
+        ("triple_click", vec![here.clone()]),
+        (
+            "left_click_drag",
+            vec![json!({"start_coordinate": [100, 80], "coordinate": [120, 90]}), json!({"start_coordinate": [1, 1]})],
+        ),
+        ("mouse_move", vec![here.clone(), json!({"coordinate": [-1, 5]}), json!({"coordinate": [1.5, 2]})]),
+        ("left_mouse_down", vec![json!({})]),
+        ("left_mouse_up", vec![json!({})]),
+        ("cursor_position", vec![json!({})]),
+        (
+            "scroll",
+            vec![
+                json!({"scroll_direction": "down", "scroll_amount": 3, "coordinate": [100, 80]}),
+                json!({"scroll_direction": "sideways", "scroll_amount": 3}),
+                json!({"scroll_direction": "up", "scroll_amount": 101}),
+            ],
+        ),
+        (
+            "type",
+            vec![
+                json!({"text": "Hello, wörld\n"}),
+                json!({"text": "a\u{0}b"}),
+                json!({"secret": "bank"}),
+                json!({"secret": "../x"}),
+                json!({}),
+            ],
+        ),
+        (
+            "key",
+            vec![
+                json!({"text": "ctrl+a"}),
+                json!({"text": "Home shift+End", "repeat": 2}),
+                json!({"text": "ctrl+"}),
+                json!({"text": "Retrun"}),
+                json!({"text": "a", "repeat": 101}),
+            ],
+        ),
+        ("hold_key", vec![json!({"text": "a", "duration": 0.01}), json!({"text": "a", "duration": 301})]),
+        ("wait", vec![json!({"duration": 0}), json!({"duration": -0.1})]),
+        (
+            "computer",
+            vec![
+                json!({"action": "mouse_move", "coordinate": [100, 80]}),
+                json!({"action": "zoom", "region": [0, 0, 8, 8], "_meta": {"tool": "computer_20250124"}}),
+                json!({"action": "explode"}),
+                json!({}),
+            ],
+        ),
+        (
+            "click",
+            vec![
+                json!({"button": "forward", "count": 2, "coordinate": [100, 80]}),
+                json!({"button": "sixth"}),
+                json!({"count": 4}),
+            ],
+        ),
+        ("mouse_down", vec![json!({"button": "right"})]),
+        ("mouse_up", vec![json!({"button": "right"})]),
+        ("drag", vec![json!({"path": [[100, 80], [110, 85], [120, 80]], "text": "alt"}), json!({"path": [[1, 1]]})]),
+        ("key_down", vec![json!({"text": "shift"})]),
+        ("key_up", vec![json!({"text": "shift"})]),
+        (
+            "batch",
+            vec![
+                json!({"actions": [{"name": "mouse_move", "input": {"coordinate": [100, 80]}}, {"name": "key", "input": {"text": "x"}}]}),
+                json!({"actions": [{"name": "mouse_move", "input": {"coordinate": [5, 5]}}, {"name": "mouse_move", "input": {"coordinate": [-5, 5]}}]}),
+                json!({"actions": []}),
+            ],
+        ),
+        ("subscribe", vec![json!({"events": ["frames"]})]),
+        ("exec", vec![json!({"cmd": "id"})]),
+    ]
+}
+
+/// Replaces what differs from run to run by its type.
+fn normalise(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object.iter_mut() {
+                match key.as_str() {
+                    "boot" | "session" | "version" | "data" if value.is_string() => *value = json!("<text>"),
+                    "queue_us" | "act_us" | "settle_us" | "capture_us" | "encode_us" | "bytes" => {
+                        *value = json!("<number>");
+                    }
+                    "name" if value.as_str().is_some_and(|name| name.starts_with(':')) => *value = json!("<display>"),
+                    _ => normalise(value),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(normalise),
+        _ => {}
+    }
+}
+
+#[test]
+fn requests_and_answers_are_as_recorded() {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let bless = std::env::var_os("DESKHAND_BLESS").is_some();
+    let server = Deskhand::owned("1024x768");
+    let whole_screen = RecorderOptions { rectangle: (0, 0, 1024, 768), ..RecorderOptions::default() };
+    let _window = Recorder::open_with(&server.display, &whole_screen);
+    let mut controller = Controller::connect(&server);
+    let mut wrong = Vec::new();
+    for (method, cases) in requests() {
+        let exchanges: Vec<Value> = cases
+            .into_iter()
+            .map(|params| {
+                let mut answer = match controller.call(method, params.clone()) {
+                    Ok(result) => json!({ "result": result }),
+                    Err(error) => json!({ "error": error }),
+                };
+                normalise(&mut answer);
+                json!({"request": {"method": method, "params": params}, "answer": answer})
+            })
+            .collect();
+        let found = format!("{}\n", serde_json::to_string_pretty(&exchanges).unwrap());
+        let path = directory.join(format!("{method}.json"));
+        if bless {
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(&path, &found).unwrap();
+        }
+        let recorded = fs::read_to_string(&path).unwrap_or_default();
+        if found != recorded {
+            wrong.push(format!("{method}: recorded {recorded}\nfound {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_method_that_is_served_has_a_golden_file() {
+    let server = Deskhand::owned("320x240");
+    let mut controller = Controller::connect(&server);
+    let methods = controller
+        .must("initialize", json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}}))["methods"]
+        .clone();
+    let covered: Vec<_> = requests().into_iter().map(|(method, _)| method).collect();
+    for method in methods.as_array().unwrap() {
+        assert!(covered.contains(&method.as_str().unwrap()), "{method} has no golden file");
+    }
+}
