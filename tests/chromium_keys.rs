@@ -119,8 +119,9 @@ fn chromium_sees_a_key_held_for_as_long_as_was_said() {
         assert_eq!(ups.len(), 1);
         let held = ups[0] - downs[0];
         eprintln!("held for {held:.1} of {} ms, with {} repeats", seconds * 1000.0, downs.len() - 1);
-        // The browser's clock is of milliseconds, the X server's too.
-        assert!(held >= seconds * 1000.0 - 2.0, "held for {held} ms instead of {seconds} s");
+        // The page's clock reads when the page got to an event, which on a busy machine is late for the first one. The exact
+        // time is proved by the X server's own clock, in tests/toolkits.
+        assert!(held >= seconds * 1000.0 - 50.0, "held for {held} ms instead of {seconds} s");
         let first = report.of("keydown", "text").find(|event| event.0["code"] == "KeyZ").unwrap();
         assert_eq!((&first.0["repeat"], &first.0["modifiers"]), (&json!(false), &json!(["Shift"])));
         // What the server repeats by itself is marked; nothing of it is a second press.

@@ -118,7 +118,9 @@ fn chromium_sees_the_pointer_move_during_a_drag() {
     let value = report.state["slider"].as_i64().unwrap();
     assert!((49..=51).contains(&value), "the slider is at {value} %");
     let path = path_of(&report);
-    assert!(path.len() > 4, "moves with the button down: {path:?}");
+    // How many moves a page hears of is Chromium's choice: on a busy machine it merges them.
+    let between = path.iter().filter(|place| (x + width / 10..x + width / 2).contains(place)).count();
+    assert!(between > 0, "moves with the button down: {path:?}");
     assert!(path.is_sorted() && path.iter().all(|place| (x..=x + width / 2).contains(place)), "{path:?}");
 
     // Along a path, there and back again, with a key held.

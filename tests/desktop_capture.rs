@@ -6,7 +6,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use deskhand::{
-    desktop::capture::{Capture, CaptureError, CaptureMethod, CursorOverlay, FrameRequest},
+    desktop::{
+        capture::{Capture, CaptureError, CaptureMethod, CursorOverlay, FrameRequest},
+        ended::EndSignal,
+    },
     image::cursor::{CursorImage, CursorPlace},
     protocol::{
         error::{ErrorKind, Failure},
@@ -41,7 +44,7 @@ impl Shot {
 }
 
 fn capture(display: &Xvfb, method: CaptureMethod) -> Capture {
-    Capture::start(display.link(), method).unwrap()
+    Capture::start(display.link(), method, EndSignal::default()).unwrap()
 }
 
 fn try_shoot(capture: &Capture) -> Result<Shot, CaptureError> {

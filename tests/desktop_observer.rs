@@ -6,6 +6,7 @@ mod support;
 use deskhand::{
     desktop::{
         connection::LinkError,
+        ended::EndSignal,
         observer::{DisplayFacts, Focus, Observer},
     },
     protocol::units::NativePoint,
@@ -47,7 +48,7 @@ fn set_text(painter: &Painter, window: Window, property: u32, text: &[u8]) {
 fn the_pointer_is_where_it_was_put() {
     let display = Xvfb::start("1001x701");
     let painter = Painter::on(&display);
-    let observer = Observer::start(display.link()).unwrap();
+    let observer = Observer::start(display.link(), EndSignal::default()).unwrap();
     for (x, y) in [(0, 0), (1000, 700), (512, 384)] {
         painter.link.connection.warp_pointer(x11rb::NONE, painter.link.root, 0, 0, 0, 0, x, y).unwrap();
         painter.link.round_trip().unwrap();
@@ -59,7 +60,7 @@ fn the_pointer_is_where_it_was_put() {
 #[test]
 fn a_bare_display_has_its_extensions_no_window_manager_and_the_focus_under_the_pointer() {
     let display = Xvfb::start_with("320x240", &["-extension", "MIT-SHM"]);
-    let facts = facts(&Observer::start(display.link()).unwrap());
+    let facts = facts(&Observer::start(display.link(), EndSignal::default()).unwrap());
     assert_eq!(facts.window_manager, None);
     assert_eq!(facts.focus, Focus::PointerRoot);
     for present in ["XTEST", "XKEYBOARD", "XFIXES", "RANDR", "DAMAGE", "X-Resource"] {
@@ -72,7 +73,7 @@ fn a_bare_display_has_its_extensions_no_window_manager_and_the_focus_under_the_p
 fn a_window_manager_counts_only_while_its_window_says_so_itself() {
     let display = Xvfb::start("320x240");
     let painter = Painter::on(&display);
-    let observer = Observer::start(display.link()).unwrap();
+    let observer = Observer::start(display.link(), EndSignal::default()).unwrap();
     let (check, name) = (atom(&painter, "_NET_SUPPORTING_WM_CHECK"), atom(&painter, "_NET_WM_NAME"));
     let window = create_window(&painter, painter.link.root);
     let announce = |on: Window| {
@@ -94,7 +95,7 @@ fn a_window_manager_counts_only_while_its_window_says_so_itself() {
 fn the_focus_is_named_by_the_window_that_has_a_class_and_hostile_text_is_defused() {
     let display = Xvfb::start("320x240");
     let painter = Painter::on(&display);
-    let observer = Observer::start(display.link()).unwrap();
+    let observer = Observer::start(display.link(), EndSignal::default()).unwrap();
     let outer = create_window(&painter, painter.link.root);
     let inner = create_window(&painter, outer);
     let focus = |window: Window| {
@@ -119,7 +120,7 @@ fn the_focus_is_named_by_the_window_that_has_a_class_and_hostile_text_is_defused
 #[test]
 fn a_stopped_server_is_an_error_for_everyone_who_waits_and_answers_come_again_when_it_goes_on() {
     let display = Xvfb::start("320x240");
-    let observer = Observer::start(display.link()).unwrap();
+    let observer = Observer::start(display.link(), EndSignal::default()).unwrap();
     assert_eq!(observer.round_trip().blocking_recv().unwrap(), Ok(()));
     display.process.stop();
     let (first, second, third) = (observer.round_trip(), observer.facts(), observer.pointer());
@@ -134,7 +135,7 @@ fn a_stopped_server_is_an_error_for_everyone_who_waits_and_answers_come_again_wh
 #[test]
 fn a_server_that_died_is_lost() {
     let mut display = Xvfb::start("320x240");
-    let observer = Observer::start(display.link()).unwrap();
+    let observer = Observer::start(display.link(), EndSignal::default()).unwrap();
     display.process.kill();
     let answer = observer.round_trip().blocking_recv().unwrap();
     assert!(matches!(answer, Err(LinkError::Lost(_))), "{answer:?}");

@@ -57,6 +57,15 @@ fn requests() -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         (
+            "scroll_pixels",
+            vec![
+                json!({"dx": -80, "dy": 120, "coordinate": [100, 80]}),
+                json!({"dx": 10, "dy": -10}),
+                json!({"dx": 0, "dy": 5327}),
+                json!({"dx": 0}),
+            ],
+        ),
+        (
             "type",
             vec![
                 json!({"text": "Hello, wörld\n"}),
@@ -100,6 +109,7 @@ fn requests() -> Vec<(&'static str, Vec<Value>)> {
         ("drag", vec![json!({"path": [[100, 80], [110, 85], [120, 80]], "text": "alt"}), json!({"path": [[1, 1]]})]),
         ("key_down", vec![json!({"text": "shift"})]),
         ("key_up", vec![json!({"text": "shift"})]),
+        ("paste", vec![json!({"text": "a\u{0}b"}), json!({})]),
         (
             "batch",
             vec![

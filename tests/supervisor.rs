@@ -234,17 +234,20 @@ fn a_lock_whose_process_id_now_means_another_program_is_stale() {
 
 #[test]
 fn a_number_that_somebody_holds_is_not_taken() {
-    // Called as an X server is: a lock says only a process id, and the name is what tells a server that starts from others.
-    let directory = tempfile::tempdir().unwrap();
-    let name = directory.path().join("Xheld");
-    std::os::unix::fs::symlink("/bin/sleep", &name).unwrap();
-    let holder = Process::start(Command::new(&name).arg("1000"));
-    write_lock("713", holder.pid());
-    let (code, _, errors) = run(command(&serve(&["--display", ":713"])));
-    assert_eq!(code, 3);
-    assert!(errors.contains("display :713 is not free") && errors.contains("choose another"), "{errors}");
-    assert_eq!(fs::read_to_string(lock("713")).unwrap(), format!("{:>10}\n", holder.pid()));
-    fs::remove_file(lock("713")).unwrap();
+    // Called as an X server is, or as a supervisor of another version: a lock says only a process id, and the name is what
+    // tells a server that starts from others.
+    for program in ["Xheld", "deskhand-next"] {
+        let directory = tempfile::tempdir().unwrap();
+        let name = directory.path().join(program);
+        std::os::unix::fs::symlink("/bin/sleep", &name).unwrap();
+        let holder = Process::start(Command::new(&name).arg("1000"));
+        write_lock("713", holder.pid());
+        let (code, _, errors) = run(command(&serve(&["--display", ":713"])));
+        assert_eq!(code, 3, "{program}");
+        assert!(errors.contains("display :713 is not free") && errors.contains("choose another"), "{errors}");
+        assert_eq!(fs::read_to_string(lock("713")).unwrap(), format!("{:>10}\n", holder.pid()));
+        fs::remove_file(lock("713")).unwrap();
+    }
 
     fs::write(lock("714"), "a note\n").unwrap();
     assert_eq!(run(command(&serve(&["--display", ":714"]))).0, 3, "what is no lock file is not removed");

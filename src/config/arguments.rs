@@ -12,6 +12,7 @@ use crate::{
         display::DisplayNumber,
         limits::{SCREEN_MAX, SCREEN_MIN},
         token::TokenHash,
+        units::PixelsPerNotch,
     },
 };
 
@@ -34,6 +35,11 @@ pub struct ServeArguments {
     /// How pictures are fitted: native, long-edge:N, pixels:N (neither ever enlarges) or `WxH` (exact) [default: native].
     #[arg(long, env = "DESKHAND_SCREEN", value_name = "FIT")]
     pub screen: Option<ScreenChoice>,
+
+    /// How many pixels applications scroll by one notch of the wheel, for `scroll_pixels` [default: 53].
+    #[arg(long, env = "DESKHAND_PIXELS_PER_NOTCH", value_name = "PIXELS")]
+    #[serde(alias = "pixels_per_notch")]
+    pub pixels_per_notch: Option<PixelsPerNotch>,
 
     /// Where to listen: IP:PORT (port 0 takes a free one), unix:PATH or stdio; may be repeated [default: 127.0.0.1:7010].
     /// In the environment variable, commas separate several.
@@ -100,6 +106,7 @@ impl ServeArguments {
             display: self.display.or(lower.display),
             xauthority: self.xauthority.or(lower.xauthority),
             screen: self.screen.or(lower.screen),
+            pixels_per_notch: self.pixels_per_notch.or(lower.pixels_per_notch),
             listen: first_filled(self.listen, lower.listen),
             token_file: if names_a_token { self.token_file } else { lower.token_file },
             token_sha256: if names_a_token { self.token_sha256 } else { lower.token_sha256 },

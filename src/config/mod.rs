@@ -18,6 +18,7 @@ use crate::{
         display::DisplayNumber,
         screen::ScreenFit,
         token::TokenHash,
+        units::PixelsPerNotch,
     },
 };
 use arguments::ServeArguments;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub display: DisplayChoice,
     /// How pictures are fitted unless a session says otherwise.
     pub screen: ScreenFit,
+    /// How far applications scroll by one notch of the wheel.
+    pub pixels_per_notch: PixelsPerNotch,
     /// Where to listen: at least one address, none twice.
     pub listen: Vec<ListenAddress>,
     /// Which token opens the door.
@@ -155,6 +158,7 @@ impl Settings {
         Ok(Self {
             display: choose_display(&typed, surroundings)?,
             screen: typed.screen.unwrap_or_default().0,
+            pixels_per_notch: typed.pixels_per_notch.unwrap_or_default(),
             listen,
             token,
             allow_host: typed.allow_host,

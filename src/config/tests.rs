@@ -34,6 +34,16 @@ fn a_token_named_above_hides_the_other_form_below() {
 }
 
 #[test]
+fn the_notch_has_the_name_of_its_flag_and_of_the_contract() {
+    for name in ["pixels-per-notch", "pixels_per_notch"] {
+        let settings = load(file(&format!("xvfb = '800x600'\n{name} = 120"))).unwrap();
+        assert_eq!(settings.pixels_per_notch.get(), 120, "{name}");
+    }
+    assert_eq!(load(file("xvfb = '800x600'")).unwrap().pixels_per_notch.get(), 53);
+    assert!(toml::from_str::<ServeArguments>("pixels_per_notch = 0").is_err());
+}
+
+#[test]
 fn only_the_host_needs_no_token() {
     assert_eq!(load(file("xvfb = '800x600'\nlisten = ['stdio']")).unwrap().token, TokenChoice::NotNeeded);
     assert_eq!(load(file("xvfb = '800x600'\nlisten = ['stdio', 'unix:/s']")).unwrap().token, TokenChoice::Generate);
@@ -73,7 +83,7 @@ fn attaching_follows_the_surroundings_where_nothing_is_named() {
 #[test]
 fn settings_reach_the_server_as_they_are() {
     let settings = load(file(
-        "xvfb = '800x600'\ndisplay = ':9'\nxauthority = '/c'\nscreen = 'long-edge:1200'\nlisten = ['stdio', 'unix:/s', '[::1]:0']\n\
+        "xvfb = '800x600'\ndisplay = ':9'\nxauthority = '/c'\nscreen = 'long-edge:1200'\npixels-per-notch = 120\nlisten = ['stdio', 'unix:/s', '[::1]:0']\n\
          token-sha256 = 'abababababababababababababababababababababababababababababababab'\nallow-host = ['Desk:1']\n\
          allow-origin = ['https://Desk']\nlog = 'off'\ncommand = ['a', 'b c']",
     ))

@@ -8,7 +8,10 @@ use x11rb::{
     x11_utils::TryParse,
 };
 
-use super::connection::{Link, LinkError, XConnection};
+use super::{
+    connection::{Link, LinkError, XConnection},
+    incoming::Incoming,
+};
 
 impl Link {
     /// The reply to a request that was sent. After a failed wait the late reply is dropped when it comes (x11rb would hold
@@ -19,7 +22,9 @@ impl Link {
     ) -> Result<R, LinkError> {
         let cookie = sent.map_err(|error| self.explain(error))?;
         let sequence = cookie.sequence_number();
-        cookie.reply().map_err(|error| self.give_up(sequence, RequestKind::HasResponse, error))
+        let reply = cookie.reply().map_err(|error| self.give_up(sequence, RequestKind::HasResponse, error))?;
+        self.connection.stream().note_incoming(Incoming::caught_up);
+        Ok(reply)
     }
 
     /// Waits until the server has carried out a request that has no reply, with a round trip. The same for late answers.
@@ -35,6 +40,7 @@ impl Link {
     }
 
     fn give_up(&self, sequence: u64, kind: RequestKind, error: ReplyError) -> LinkError {
+        self.connection.stream().note_incoming(Incoming::expect_late);
         self.connection.discard_reply(sequence, kind, DiscardMode::DiscardReplyAndError);
         self.explain(error)
     }

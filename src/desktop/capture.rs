@@ -6,7 +6,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
@@ -14,17 +13,16 @@ use std::{
 
 use thiserror::Error;
 use tokio::sync::oneshot;
-use x11rb::{
-    connection::Connection as _,
-    protocol::{
-        Event,
-        xproto::{ChangeWindowAttributesAux, ConnectionExt as _, EventMask},
-    },
+use x11rb::protocol::{
+    Event,
+    xproto::{ChangeWindowAttributesAux, ConnectionExt as _, EventMask},
 };
 
 use super::{
     connection::{Link, LinkError, OPERATION_TIME},
     cursor::{self, CursorSource, PlacedCursor},
+    ended::{EndSignal, Ended},
+    inbox::{Inbox, Next, Slot},
     last_frame::LastFrame,
     screen_source::ScreenSource,
 };
@@ -123,20 +121,21 @@ struct Job {
 /// The capture thread of one display. It ends when this is dropped, after the work that is under way.
 #[derive(Debug)]
 pub struct Capture {
-    jobs: mpsc::Sender<Job>,
+    jobs: Slot<Job>,
     last_serial: Arc<AtomicU64>,
 }
 
 impl Capture {
-    /// Starts the thread. It asks the display nothing until the first frame is wanted.
-    pub fn start(link: Link, method: CaptureMethod) -> io::Result<Self> {
-        let (sender, jobs) = mpsc::channel();
+    /// Starts the thread. It asks the display nothing until the first frame is wanted. Without its connection there are no
+    /// pictures any more, so the connection's end is the end of the desktop.
+    pub fn start(link: Link, method: CaptureMethod, ended: EndSignal) -> io::Result<Self> {
+        let (slot, jobs) = Inbox::new()?;
         let last_serial = Arc::new(AtomicU64::new(0));
         let published = Arc::clone(&last_serial);
         // The shared memory is made on the thread and stays there: it cannot be sent.
-        let body = move || Worker::new(link, method, published).run(&jobs);
+        let body = move || Worker::new(link, method, published, ended).run(&jobs);
         thread::Builder::new().name("capture".into()).spawn(body)?;
-        Ok(Self { jobs: sender, last_serial })
+        Ok(Self { jobs: slot, last_serial })
     }
 
     /// Captures the screen, then runs `work` on the capture thread, so that encoding needs no copy of the frame. The answer
@@ -156,7 +155,7 @@ impl Capture {
             }
         });
         // If the thread is gone, the sender inside `work` is dropped and the receiver tells.
-        drop(self.jobs.send(Job { request, work }));
+        self.jobs.put(Job { request, work });
         receiver
     }
 
@@ -181,41 +180,48 @@ struct Worker {
     resized: Option<NativeSize>,
     frame: LastFrame,
     last_serial: Arc<AtomicU64>,
+    ended: EndSignal,
 }
 
 impl Worker {
-    fn new(link: Link, method: CaptureMethod, last_serial: Arc<AtomicU64>) -> Self {
-        Self { frame: LastFrame::new(link.size), link, method, ready: None, resized: None, last_serial }
+    fn new(link: Link, method: CaptureMethod, last_serial: Arc<AtomicU64>, ended: EndSignal) -> Self {
+        Self { frame: LastFrame::new(link.size), link, method, ready: None, resized: None, last_serial, ended }
     }
 
-    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+    fn run(mut self, jobs: &Inbox<Job>) {
         let mut holds_memory = false;
-        loop {
-            let job = if holds_memory {
-                match jobs.recv_timeout(RELEASE_AFTER) {
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.release();
-                        holds_memory = false;
-                        continue;
+        let lost = loop {
+            let until = if holds_memory { Instant::now().checked_add(RELEASE_AFTER) } else { None };
+            let Self { link, resized, .. } = &mut self;
+            match jobs.next(link, until, |event| note_size(link, resized, event)) {
+                Ok(Next::Question(job)) => {
+                    holds_memory = true;
+                    if let Err(lost) = self.serve(job, jobs) {
+                        break lost;
                     }
-                    job => job.ok(),
                 }
-            } else {
-                jobs.recv().ok()
-            };
-            let Some(job) = job else { return };
-            holds_memory = true;
-            self.serve(job, jobs);
-        }
+                Ok(Next::Timeout) => {
+                    self.release();
+                    holds_memory = false;
+                }
+                Ok(Next::Closed) => return,
+                Err(LinkError::Lost(reason)) => break reason,
+                Err(error) => break error.to_string(),
+            }
+        };
+        self.ended.end(Ended::Lost { reason: lost.clone() });
+        jobs.refuse_all(|job| attempt(|| (job.work)(Err(CaptureError::Lost(lost.clone())))));
     }
 
-    fn serve(&mut self, job: Job, jobs: &mpsc::Receiver<Job>) {
+    /// Captures and answers. The error is why no later capture can succeed.
+    fn serve(&mut self, job: Job, jobs: &Inbox<Job>) -> Result<(), String> {
         let started = Instant::now();
         let captured = self.capture(job.request);
         // Whoever asked during a wait that timed out has waited long enough: nobody is to wait for several deadlines. They
         // are taken before anyone is answered, so that a request that follows on an answer gets an attempt of its own.
         let timed_out = matches!(captured, Err(CaptureError::Unresponsive));
-        let waiting: Vec<Job> = if timed_out { jobs.try_iter().collect() } else { Vec::new() };
+        let waiting: Vec<Job> = if timed_out { jobs.waiting().collect() } else { Vec::new() };
+        let lost = if let Err(CaptureError::Lost(reason)) = &captured { Err(reason.clone()) } else { Ok(()) };
         let frame = captured.and_then(|(pointer, cursor)| {
             let pixels = self.frame.pixels().ok_or_else(|| CaptureError::Lost("the screen has no pixels".into()))?;
             Ok(Frame { serial: self.frame.serial(), pixels, cursor, pointer, capture_time: started.elapsed() })
@@ -224,6 +230,7 @@ impl Worker {
         for job in waiting {
             attempt(|| (job.work)(Err(CaptureError::Unresponsive)));
         }
+        lost
     }
 
     /// Brings the frame up to date.
@@ -240,8 +247,9 @@ impl Worker {
         let updated = screen.update(link, frame);
         let pointer = link.reply(pointer)?;
         let cursor = asked.map(|asked| link.reply(asked));
-        if let Some(size) = root_size(link)? {
-            self.resized = Some(size).filter(|&size| size != link.size).or(self.resized);
+        // The event comes before the replies to requests that the server carried out after the change.
+        while let Some((event, _)) = link.next_event()? {
+            note_size(link, &mut self.resized, &event);
         }
         if let Some(size) = self.resized {
             return Err(CaptureError::Resized(size));
@@ -276,18 +284,14 @@ fn set_up(link: &Link, method: CaptureMethod) -> Result<Ready, LinkError> {
     Ok(Ready { screen, cursor })
 }
 
-/// The size of the root window, if it was changed since this was asked last. The event comes before the replies to requests
-/// that the server carried out after the change.
-fn root_size(link: &Link) -> Result<Option<NativeSize>, LinkError> {
-    let mut size = None;
-    while let Some(event) = link.connection.poll_for_event().map_err(|error| link.explain(error))? {
-        if let Event::ConfigureNotify(event) = event
-            && event.window == link.root
-        {
-            size = Some(NativeSize { width: event.width, height: event.height });
-        }
+/// Notes the size of the root window when it is another than the link's.
+fn note_size(link: &Link, resized: &mut Option<NativeSize>, event: &Event) {
+    if let Event::ConfigureNotify(event) = event
+        && event.window == link.root
+    {
+        let size = NativeSize { width: event.width, height: event.height };
+        *resized = Some(size).filter(|&size| size != link.size).or(*resized);
     }
-    Ok(size)
 }
 
 /// Runs foreign work. A panic in it is reported and must not take the pictures of everybody else with it; the frame is only

@@ -17,6 +17,7 @@ use x11rb::{
     cookie::VoidCookie,
     errors::{ConnectError, ConnectionError, ReplyError, ReplyOrIdError},
     protocol::{
+        Event,
         xproto::{ImageOrder, Screen, Setup, VisualClass, Window},
         xtest::{self, ConnectionExt as _},
     },
@@ -24,6 +25,7 @@ use x11rb::{
 };
 
 use super::{
+    incoming::Incoming,
     stream::DeadlineStream,
     target::Target,
     xauthority::{self, XauthorityError},
@@ -116,6 +118,8 @@ pub struct Link {
     pub root: Window,
     /// The size of the root window when the link was opened.
     pub size: NativeSize,
+    /// How it was opened; `None` where a test did that.
+    target: Option<Target>,
 }
 
 impl Link {
@@ -128,7 +132,13 @@ impl Link {
             Some(path) => Some(xauthority::read_cookie(path, target.display)?),
             None => None,
         };
-        Self::set_up(stream, cookie, limit)
+        Ok(Self { target: Some(target.clone()), ..Self::set_up(stream, cookie, limit)? })
+    }
+
+    /// One more connection to the same display, for what needs one of its own; `None` where there is no more to be had.
+    pub fn another(&self, limit: Duration) -> Option<Self> {
+        let opened = Self::open(self.target.as_ref()?, limit);
+        opened.inspect_err(|error| tracing::debug!(%error, "no further connection to the display")).ok()
     }
 
     /// Sets up a connection on a stream that is connected already. This is where tests put a server of their own.
@@ -138,6 +148,7 @@ impl Link {
         let name = cookie.as_ref().map_or_else(Vec::new, |_| xauthority::COOKIE_NAME.to_vec());
         let connection = RustConnection::connect_to_stream_with_auth_info(stream, 0, name, cookie.unwrap_or_default())
             .map_err(|error| connect_error(error, limit))?;
+        connection.stream().expect_packets();
         let screen = connection.setup().roots.first().ok_or_else(|| OpenError::Broken("it has no screen".into()))?;
         let size = NativeSize { width: screen.width_in_pixels, height: screen.height_in_pixels };
         let root = screen.root;
@@ -150,7 +161,7 @@ impl Link {
         // A hostile XGrabServer would stop every other client's requests, ours too.
         connection.xtest_grab_control(true).map_err(ReplyError::from).and_then(VoidCookie::check).map_err(failed)?;
         connection.stream().set_deadline(None);
-        Ok(Self { connection, root, size })
+        Ok(Self { connection, root, size, target: None })
     }
 
     /// Ends every wait on the connection at this time from now on, until the guard goes; then the earlier deadline holds
@@ -194,6 +205,24 @@ pub enum LinkError {
 }
 
 impl Link {
+    /// The next event that has arrived, without waiting. What another client made up is passed over, but for the two kinds
+    /// that clients send each other by design (X11 protocol, `SendEvent`): a forged size of the screen would end the desktop,
+    /// forged locks would spoil a text.
+    ///
+    /// With the event comes the number of the last of our requests that the server had dealt with before it.
+    pub fn next_event(&self) -> Result<Option<(Event, u64)>, LinkError> {
+        loop {
+            match self.connection.poll_for_event_with_sequence().map_err(|error| self.explain(error))? {
+                None => {
+                    self.connection.stream().note_incoming(Incoming::taken_in);
+                    return Ok(None);
+                }
+                Some((event, _)) if is_forged(&event) => {}
+                Some(event) => return Ok(Some(event)),
+            }
+        }
+    }
+
     /// What an x11rb error means for this link.
     pub fn explain(&self, error: impl Into<ReplyOrIdError>) -> LinkError {
         match error.into() {
@@ -210,6 +239,11 @@ impl Link {
             }
         }
     }
+}
+
+/// Whether only the server may say so and somebody else did.
+fn is_forged(event: &Event) -> bool {
+    event.sent_event() && !matches!(event, Event::ClientMessage(_) | Event::SelectionNotify(_))
 }
 
 /// Connects without waiting: a stopped server with a full backlog would otherwise hold us for ever.

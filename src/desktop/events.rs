@@ -2,7 +2,7 @@
 
 use x11rb::{
     connection::Connection as _,
-    errors::ConnectionError,
+    errors::{ReplyError, ReplyOrIdError},
     protocol::{
         Event,
         xkb::{self, ConnectionExt as _},
@@ -15,13 +15,18 @@ use x11rb::{
 
 use super::{
     connection::{Link, LinkError, OPERATION_TIME},
+    focus_watch::Turns,
     hands::CORE_KEYBOARD,
+    incoming::HELD_EVENTS,
     xkb_map::{KeyboardState, state_of},
 };
 use crate::protocol::units::NativeSize;
 
-/// How many events are read before other things get their turn.
-const EVENTS_AT_ONCE: usize = 1000;
+/// How many events are read before other things get their turn: all that can have come before the last answer, so that no
+/// change of the keymap is overlooked behind a flood of others, which takes some milliseconds.
+const EVENTS_AT_ONCE: usize = HELD_EVENTS / EVENT_BYTES;
+/// The size of an event (X11 protocol, "Events").
+const EVENT_BYTES: usize = 32;
 
 /// The atoms that the input thread uses.
 #[derive(Clone, Copy, Debug)]
@@ -62,19 +67,23 @@ pub struct Events {
     pub keymap_changed: bool,
     /// What is locked, as of the last change; `None` until somebody has asked.
     pub keyboard_state: Option<KeyboardState>,
+    /// What became of the focus of the window that is watched.
+    pub turns: Turns,
     /// The root window's new size.
     pub resized: Option<NativeSize>,
+    /// Windows that exist, and have done so ever since they were put here: no more than are typed into and alive.
+    watched: Vec<Window>,
 }
 
 impl Events {
     /// Asks the server for the events that matter.
     pub fn subscribe(link: &Link) -> Result<Self, LinkError> {
         let _limit = link.within(OPERATION_TIME);
-        let explain = |error: x11rb::errors::ReplyOrIdError| link.explain(error);
+        let explain = |error: ReplyOrIdError| link.explain(error);
         Self::subscribe_within(link).map_err(explain)
     }
 
-    fn subscribe_within(link: &Link) -> Result<Self, x11rb::errors::ReplyOrIdError> {
+    fn subscribe_within(link: &Link) -> Result<Self, ReplyOrIdError> {
         let connection = &link.connection;
         let intern = |name: &'static str| connection.intern_atom(false, name.as_bytes());
         // All the questions go out before the first answer is awaited.
@@ -95,11 +104,7 @@ impl Events {
         // with StructureNotify as well. The root's own StructureNotify tells its size.
         let mask = EventMask::SUBSTRUCTURE_NOTIFY | EventMask::STRUCTURE_NOTIFY;
         connection.change_window_attributes(link.root, &ChangeWindowAttributesAux::new().event_mask(mask))?;
-        let requestor = connection.generate_id()?;
-        let nothing = CreateWindowAux::new();
-        connection
-            .create_window(0, requestor, link.root, -1, -1, 1, 1, 0, WindowClass::INPUT_ONLY, 0, &nothing)?
-            .check()?;
+        let requestor = make_requestor(link)?;
         connection.xkb_use_extension(1, 0)?.reply()?;
         let events = xkb::EventType::NEW_KEYBOARD_NOTIFY | xkb::EventType::MAP_NOTIFY;
         // `clear` and `select_all` decide for the whole class of event; the map details are all of them.
@@ -109,30 +114,76 @@ impl Events {
         let locks = xkb::SelectEventsAuxStateNotify { affect_state: locks, state_details: locks };
         let details = xkb::SelectEventsAux::new().state_notify(locks);
         connection.xkb_select_events(CORE_KEYBOARD, none, events, every_part, every_part, &details)?.check()?;
+        let turns = Turns::default();
         let atoms = Atoms { wm_protocols, net_wm_ping, net_supporting_wm_check, timestamp, editres, acknowledgement };
-        Ok(Self { atoms, requestor, asked: 0, echo: None, keymap_changed: true, keyboard_state: None, resized: None })
+        let watched = Vec::new();
+        Ok(Self {
+            atoms,
+            requestor,
+            asked: 0,
+            echo: None,
+            keymap_changed: true,
+            keyboard_state: None,
+            turns,
+            resized: None,
+            watched,
+        })
+    }
+
+    /// Remembers until a window's end that it is still the same one: ids are used again. Says whether it exists.
+    pub fn watch(&mut self, link: &Link, window: Window) -> Result<bool, LinkError> {
+        let _limit = link.within(OPERATION_TIME);
+        // A client has one mask a window, and the focus may be watched there as well.
+        let events = EventMask::STRUCTURE_NOTIFY | self.turns.selected_on(window);
+        let mask = ChangeWindowAttributesAux::new().event_mask(events);
+        let selected = || link.connection.change_window_attributes(window, &mask)?.check();
+        match selected() {
+            Ok(()) => {
+                self.unwatch(window);
+                self.watched.push(window);
+                Ok(true)
+            }
+            Err(ReplyError::X11Error(_)) => Ok(false),
+            Err(error) => Err(link.explain(error)),
+        }
+    }
+
+    fn unwatch(&mut self, window: Window) {
+        self.watched.retain(|watched| *watched != window);
+    }
+
+    /// Whether a window is still the one that was watched.
+    pub fn is_watched(&self, window: Window) -> bool {
+        self.watched.contains(&window)
     }
 
     /// Takes the events that have arrived, without waiting. Says whether there may be more: another client can send them
     /// faster than we read, and must not hold us here.
     pub fn drain(&mut self, link: &Link) -> Result<bool, LinkError> {
         for _ in 0..EVENTS_AT_ONCE {
-            match link.connection.poll_for_event().map_err(|error| link.explain(error))? {
-                Some(event) => self.take(link, &event).map_err(|error| link.explain(error))?,
+            match link.next_event()? {
+                Some((event, after)) => self.take(link, &event, after).map_err(|error| link.explain(error))?,
                 None => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    fn take(&mut self, link: &Link, event: &Event) -> Result<(), ConnectionError> {
+    fn take(&mut self, link: &Link, event: &Event, after: u64) -> Result<(), ReplyOrIdError> {
         match event {
+            Event::FocusIn(event) | Event::FocusOut(event) => self.turns.note_focus(event, after),
+            Event::LeaveNotify(event) => self.turns.note_leave(event, after),
             Event::MappingNotify(_) | Event::XkbNewKeyboardNotify(_) | Event::XkbMapNotify(_) => {
                 self.keymap_changed = true;
             }
             Event::XkbStateNotify(event) => {
                 self.keyboard_state = Some(state_of(event.locked_group, event.locked_mods, event.latched_mods));
             }
+            Event::DestroyNotify(event) if event.window == self.requestor => {
+                // Somebody else destroyed it, which any client may do.
+                self.requestor = make_requestor(link)?;
+            }
+            Event::DestroyNotify(event) => self.unwatch(event.window),
             Event::ConfigureNotify(event) if event.window == link.root => {
                 self.resized = Some(NativeSize { width: event.width, height: event.height });
             }
@@ -171,4 +222,13 @@ impl Events {
         }
         Ok(())
     }
+}
+
+/// Makes the small window that answers are sent to. Its end is told by the root window's `SubstructureNotify`.
+fn make_requestor(link: &Link) -> Result<Window, ReplyOrIdError> {
+    let window = link.connection.generate_id()?;
+    let (kind, nothing) = (WindowClass::INPUT_ONLY, CreateWindowAux::new());
+    link.connection.create_window(0, window, link.root, -1, -1, 1, 1, 0, kind, 0, &nothing)?.ignore_error();
+    link.connection.flush()?;
+    Ok(window)
 }

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::connection::{LinkError, OPERATION_TIME};
+use super::{
+    connection::{LinkError, OPERATION_TIME},
+    grabs::Device,
+};
 use crate::{
     plan::steps::PlanError,
     protocol::{
         answer::Held,
-        error::{ErrorKind, Executed, Failure},
+        error::{ErrorKind, Executed, Failure, Process},
         units::NativePoint,
     },
 };
@@ -42,9 +45,10 @@ pub enum InputCause {
     /// The connection ended.
     #[error("the display was lost: {0}; take a screenshot when it is back")]
     Lost(String),
-    /// The pointer could not get where the action needed it. Nothing was pressed.
+    /// The pointer could not get where the action needed it, or was taken away as a button went down. At the place nothing was
+    /// clicked.
     #[error(
-        "the pointer cannot reach the place, something confines it; nothing was clicked there; close what holds the pointer"
+        "the pointer cannot reach the place, something confines or moves it; nothing was clicked there; close what holds the pointer"
     )]
     PointerBlocked {
         /// Where the pointer is.
@@ -53,9 +57,23 @@ pub enum InputCause {
     /// A program holds the pointer still.
     #[error("a program has frozen the pointer; what was sent waits in the X server; see which program does not answer")]
     PointerFrozen,
+    /// Another program has taken the keyboard or the pointer for itself.
+    #[error("{}", grabbed(*.device, .process.as_ref()))]
+    InputGrabbed {
+        /// Which of them.
+        device: Device,
+        /// Who; `None` where that cannot be known for certain.
+        process: Option<Process>,
+    },
+    /// Another window than the expected one would get the input. Nothing was sent.
+    #[error("{0}")]
+    TargetMismatch(String),
     /// No window would receive the keys.
     #[error("no window has the keyboard focus; click into the window that should receive the keys, then try again")]
     FocusLost,
+    /// Another executor uses the keyboard.
+    #[error("another executor has been typing on this display for 5 s; stop it, or try again when it has finished")]
+    AnotherExecutor,
     /// Somebody else changed the keyboard's layout while a text was typed.
     #[error("another program changed the keyboard layout while typing; type the rest of the text")]
     KeymapChanged,
@@ -68,14 +86,37 @@ pub enum InputCause {
     )]
     NoSpareKeys,
     /// The application did not say in time that it had consumed the keys.
-    #[error("the application did not acknowledge the text within 2 s; see whether it hangs, then type the rest")]
+    #[error("the application did not acknowledge the text in time; see whether it hangs, then type the rest")]
     Unacknowledged,
+    /// The application did not take the text that was to be pasted.
+    #[error(
+        "the application did not {} within 2 s; see whether it can paste here, or use `type`",
+        if *.delivered { "fetch the text that it was told of" } else { "ask for the text on shift+Insert" }
+    )]
+    ClipboardTimeout {
+        /// It had been told where the text is, so nobody can tell whether it has it. Else it gets nothing any more.
+        delivered: bool,
+    },
+    /// Another program made the selection its own before the application had the text.
+    #[error("another program took the clipboard during the paste; see what the window received, then paste again")]
+    ClipboardLost,
     /// The desktop is being closed.
     #[error("the desktop is being closed")]
     ShuttingDown,
     /// A defect in Deskhand; what the action had pressed was released.
     #[error("an internal error ended the action: {0}; what it had pressed was released; please report it")]
     Internal(String),
+}
+
+fn grabbed(device: Device, process: Option<&Process>) -> String {
+    let who = match process {
+        Some(Process { pid, executable: Some(executable) }) => format!("process {pid}, {executable},"),
+        Some(Process { pid, executable: None }) => format!("process {pid}"),
+        None => "another program".to_owned(),
+    };
+    format!(
+        "{who} holds the {device}, so input does not reach the window; close its menu or dialog, or end the program"
+    )
 }
 
 impl InputCause {
@@ -86,10 +127,12 @@ impl InputCause {
             Self::DeadlineExceeded | Self::Unacknowledged => ErrorKind::DeadlineExceeded,
             Self::Unresponsive | Self::Lost(_) => ErrorKind::DisplayLost,
             Self::PointerBlocked { .. } => ErrorKind::PointerBlocked,
-            Self::PointerFrozen => ErrorKind::InputGrabbed,
+            Self::PointerFrozen | Self::AnotherExecutor | Self::InputGrabbed { .. } => ErrorKind::InputGrabbed,
+            Self::TargetMismatch(_) => ErrorKind::TargetMismatch,
             Self::FocusLost => ErrorKind::FocusLost,
             Self::KeymapChanged => ErrorKind::KeymapChanged,
             Self::Unmappable(_) | Self::NoSpareKeys => ErrorKind::UnmappableCharacter,
+            Self::ClipboardTimeout { .. } | Self::ClipboardLost => ErrorKind::ClipboardTimeout,
             Self::ShuttingDown => ErrorKind::ShuttingDown,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -128,7 +171,10 @@ impl InputError {
 /// The pointer's place of [`InputCause::PointerBlocked`] is left out: only the session knows its coordinates.
 impl From<InputError> for Failure {
     fn from(error: InputError) -> Self {
-        let failure = Self::new(error.cause.kind(), error.cause.to_string()).executed(error.executed);
+        let mut failure = Self::new(error.cause.kind(), error.cause.to_string()).executed(error.executed);
+        if let InputCause::InputGrabbed { process: Some(process), .. } = error.cause {
+            failure = failure.with(|detail| detail.process = Some(process));
+        }
         match error.typed {
             Some(typed) => failure.with(|detail| detail.typed = Some(typed)),
             None => failure,
@@ -154,5 +200,10 @@ mod tests {
         assert_eq!((failure.kind, failure.executed), (ErrorKind::KeymapChanged, Executed::Partial));
         assert_eq!(failure.detail.unwrap().typed, Some(7));
         assert!(Failure::from(InputError::before(InputCause::FocusLost)).detail.is_none());
+        let process = Some(Process { pid: 7, executable: Some("/bin/x".to_owned()) });
+        let held = InputCause::InputGrabbed { device: Device::Keyboard, process: process.clone() };
+        let failure = Failure::from(InputError::before(held));
+        assert!(failure.message.starts_with("process 7, /bin/x, holds the keyboard"), "{}", failure.message);
+        assert_eq!((failure.kind, failure.detail.unwrap().process), (ErrorKind::InputGrabbed, process));
     }
 }

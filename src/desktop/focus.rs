@@ -55,6 +55,28 @@ pub fn focused(link: &Link, atoms: &Atoms) -> Result<Focused, LinkError> {
     }
 }
 
+/// Whether keys go to the window under the pointer, wherever that is.
+pub fn follows_pointer(link: &Link) -> Result<bool, LinkError> {
+    let _limit = link.within(OPERATION_TIME);
+    let cookie = link.connection.get_input_focus().map_err(|error| link.explain(error))?;
+    let focus = cookie.reply().map_err(|error| link.explain(error))?.focus;
+    Ok(focus == Window::from(InputFocus::POINTER_ROOT) || focus == link.root)
+}
+
+/// The deepest window under the pointer; the root window where there is no other.
+pub fn under_pointer(link: &Link) -> Result<Window, LinkError> {
+    deepest_under_pointer(link, link.root)
+}
+
+/// The window with which a window manager announces itself.
+pub fn manager_window(link: &Link, atoms: &Atoms) -> Result<Option<Window>, LinkError> {
+    let _limit = link.within(OPERATION_TIME);
+    let check = gone_is_none(link, || {
+        link.connection.get_property(false, link.root, atoms.net_supporting_wm_check, AtomEnum::WINDOW, 0, 1)?.reply()
+    })?;
+    Ok(check.and_then(|check| check.value32()?.next()))
+}
+
 /// The client that made a window, as the part of the id that all of its resources share (X11 protocol, connection setup).
 pub fn client_of(link: &Link, window: Window) -> u32 {
     use x11rb::connection::Connection as _;

@@ -34,6 +34,9 @@ const CORE_DEVICE: u8 = 0;
 const ABSOLUTE: u8 = 0;
 /// The bits of the buttons in a key and button mask (X protocol, `KEYBUTMASK`).
 const BUTTONS: u16 = 0x1f00;
+/// Between the release of a key and its next press. `LibreOffice` takes a press in the same millisecond for the keyboard's own
+/// repetition and drops it: of 48 characters in pairs, typed without a pause, 38 were lost, with one millisecond none.
+const BETWEEN_PRESSES: Milliseconds = Milliseconds(1);
 /// How many requests go out between two answers at most: 36 bytes each, so that they fit into the socket's buffer (208 KiB)
 /// many times over. A write to a stopped server then never blocks in the middle of a request, and a cancel is noticed.
 const EVENTS_UNANSWERED: usize = 400;
@@ -53,8 +56,12 @@ pub struct Hands {
     pub pointer: NativePoint,
     /// The buttons that were down at the last answer, as the mask of `QueryPointer`.
     pub buttons_down: u16,
+    /// The key that was released last.
+    key_released: Option<Keycode>,
     /// The server waits this long before the next event.
     next_delay: u32,
+    /// The number of the last event's request: what the server tells carries the number of the request that it came after.
+    pub last_request: u64,
     unanswered_events: usize,
     unanswered_delay: Duration,
     /// The request whose answer says that a stopped server runs again.
@@ -69,7 +76,9 @@ impl Hands {
             ledger: Ledger::default(),
             pointer: NativePoint::default(),
             buttons_down: 0,
+            key_released: None,
             next_delay: 0,
+            last_request: 0,
             unanswered_events: 0,
             unanswered_delay: Duration::ZERO,
             stalled: None,
@@ -89,15 +98,21 @@ impl Hands {
         // The mask has one bit a button from Button1Mask (bit 8) on for the first five; XTEST releases of buttons that are
         // not down do nothing, so the other two that we know are simply let go of, too.
         let buttons = (1..=5).filter(|button| mask & (0x80 << button) != 0).chain([8, 9]);
-        let keycodes = (8..=255_u8).filter(|keycode| keys[usize::from(keycode / 8)] & (1 << (keycode % 8)) != 0);
         let down: Vec<_> = buttons
             .map(|button| Pressable::Button(ButtonNumber(button)))
-            .chain(keycodes.map(|keycode| Pressable::Key(Keycode(keycode))))
+            .chain(keycodes(&keys).into_iter().map(Pressable::Key))
             .collect();
         for item in down {
             self.send(item, Direction::Release)?;
         }
         self.answer()
+    }
+
+    /// The keys that the server says are down.
+    pub fn keys_down(&self) -> Result<Vec<Keycode>, LinkError> {
+        let _limit = self.link.within(OPERATION_TIME);
+        let query = self.link.connection.query_keymap().map_err(|error| self.link.explain(error))?;
+        Ok(keycodes(&query.reply().map_err(|error| self.link.explain(error))?.keys))
     }
 
     /// Moves the pointer.
@@ -108,6 +123,11 @@ impl Hands {
 
     /// Presses or releases a key.
     pub fn key(&mut self, keycode: Keycode, direction: Direction) -> Result<(), LinkError> {
+        match direction {
+            Direction::Press if self.key_released == Some(keycode) => self.delay(BETWEEN_PRESSES),
+            Direction::Press => {}
+            Direction::Release => self.key_released = Some(keycode),
+        }
         self.send(Pressable::Key(keycode), direction)
     }
 
@@ -130,11 +150,13 @@ impl Hands {
     fn fake(&mut self, kind: u8, detail: u8, x: i16, y: i16) -> Result<(), LinkError> {
         let delay = std::mem::take(&mut self.next_delay);
         self.unanswered_events += 1;
-        self.link
+        let sent = self
+            .link
             .connection
             .xtest_fake_input(kind, detail, delay, self.link.root, x, y, CORE_DEVICE)
-            .map_err(|error| self.link.explain(error))?
-            .ignore_error();
+            .map_err(|error| self.link.explain(error))?;
+        self.last_request = sent.sequence_number();
+        sent.ignore_error();
         Ok(())
     }
 
@@ -250,6 +272,12 @@ impl Hands {
         self.ledger.forget_locks();
         Ok(())
     }
+}
+
+/// The keys of a `QueryKeymap` reply: one bit a keycode.
+fn keycodes(keys: &[u8; 32]) -> Vec<Keycode> {
+    let is_down = |keycode: &u8| keys[usize::from(keycode / 8)] & (1 << (keycode % 8)) != 0;
+    (8..=u8::MAX).filter(is_down).map(Keycode).collect()
 }
 
 #[cfg(test)]

@@ -13,12 +13,16 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
+    clipboard::Clipboard,
     connection::{Link, LinkError, OPERATION_TIME},
     ended::EndSignal,
     failure::{InputCause, InputError, Performed},
-    interpreter::StepHook,
+    faults::Faults,
+    interpreter::Interpreter,
+    keyboard::{Keyboard, Ownership},
     permit::{Permit, Waker},
     station::Station,
+    target::Target,
     worker::{CLOSING_TIME, Never, Worker},
 };
 use crate::{plan::gesture::Gesture, protocol::answer::Held};
@@ -81,15 +85,20 @@ pub struct Input {
 }
 
 impl Input {
-    /// Starts the thread on a link of its own, which it has first: it releases whatever the server says is down. `hook` is
-    /// called before each step and is where tests put faults.
-    pub fn start(link: Link, ended: EndSignal, hook: Option<StepHook>) -> Result<Self, LinkError> {
+    /// Starts the thread on a link of its own, which it has first: it releases whatever the server says is down. A display of
+    /// our own gets the wide keymap first. `target` is the same display, for the clipboard's connection; `faults` are what
+    /// tests put in.
+    pub fn start(link: Link, target: Target, ended: EndSignal, faults: Faults) -> Result<Self, LinkError> {
         let system = |error: std::io::Error| LinkError::Lost(error.to_string());
         let waker = Waker::new().map_err(system)?;
         let closing = Arc::new(AtomicBool::new(false));
-        let station = Station::take(link, waker.clone(), closing.clone())?;
+        let ownership = if target.expected_server.is_some() { Ownership::Owned } else { Ownership::Attached };
+        let mut station = Station::take(link, Clipboard::new(target), waker.clone(), closing.clone())?;
+        let mut keyboard = Keyboard::new(ownership);
+        keyboard.prepare(&mut station)?;
+        let interpreter = Interpreter::new(keyboard, faults);
         let shared = Arc::new(Shared { queue: Mutex::default(), held: Mutex::default(), closing, waker });
-        let (worker, running) = Worker::new(shared.clone(), station, ended, hook);
+        let (worker, running) = Worker::new(shared.clone(), station, interpreter, ended);
         std::thread::Builder::new().name("input".into()).spawn(move || worker.run()).map_err(system)?;
         Ok(Self { shared, running: Mutex::new(running) })
     }

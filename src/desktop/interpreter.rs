@@ -7,29 +7,35 @@ use std::{
     time::{Duration, Instant},
 };
 
-use x11rb::protocol::xproto::{ConnectionExt as _, Window};
+use x11rb::protocol::xproto::Window;
 
 use super::{
-    acknowledge::{Acknowledged, Acknowledger},
-    connection::{LinkError, OPERATION_TIME},
+    acknowledge::Acknowledger,
+    clicks::Clicks,
+    connection::LinkError,
     failure::InputCause,
+    faults::Faults,
     focus::{self, Focused},
+    guard::{Guard, Holders},
     keyboard::Keyboard,
-    ledger::Ledger,
+    ledger::{Ledger, Pressable},
+    paste::Paste,
     permit::Permit,
     pointer::{self, Releases},
     station::Station,
+    unread::Unread,
 };
 use crate::{
     plan::{
         gesture::Gesture,
+        pace::paced,
         step::{ButtonNumber, Direction, Expectation, Keycode, Page, Step},
     },
     protocol::{action::Button, answer::Held, units::Milliseconds},
 };
 
 /// The longest wait that is left to the server. It is exact there and costs no round trip, but a cancel does not end it;
-/// the 50 ms that Chromium needs between clicks stay below.
+/// what clicks and drags wait for stays below.
 const SERVER_DELAY: Milliseconds = Milliseconds(60);
 
 /// How long the focus may take to come to a window: a window manager moves it when it has handled the click that we were
@@ -38,6 +44,10 @@ const FOCUS_TIME: Duration = Duration::from_millis(300);
 /// How often a key that is held for long asks whether the server still runs: with the time that an answer may take, a
 /// server that stops is told within two seconds.
 const HOLD_CHECK: Duration = Duration::from_millis(400);
+
+/// How long a page stays on somebody else's keymap after a text: so many texts in a row need one page, and the owner has the
+/// keymap back before a person would miss it. Longer than any application was seen to leave keys unread.
+const PUT_BACK_TIME: Duration = Duration::from_millis(500);
 
 /// Who may receive the keys of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,28 +82,24 @@ pub struct Progress {
     pub typed_certainly: Option<u32>,
 }
 
-/// An application with keys that it may not have looked up yet.
-#[derive(Debug)]
-struct Reader {
-    client: u32,
-    window: Window,
-    keys: BTreeSet<Keycode>,
-}
-
 /// What the input thread remembers between actions.
 pub struct Interpreter {
     keyboard: Keyboard,
-    acknowledger: Acknowledger,
-    /// Keycodes that we have given a meaning at some time.
+    /// Keycodes that a page of ours has given a meaning at some time.
     remapped: BTreeSet<Keycode>,
-    /// Who may still have remapped keys in its queue: at most as many as the server has places for clients.
-    readers: Vec<Reader>,
+    /// Who may still have keys of pages in its queue.
+    unread: Unread,
     /// The window that receives keys in this action.
     focus: Option<Window>,
     /// Who may receive this action's keys.
     receivers: Receivers,
     /// The buttons that this action has released.
     releases: Releases,
+    put_back_at: Option<Instant>,
+    /// What was clicked last.
+    clicks: Clicks,
+    /// Whether this action's input reaches its window.
+    guard: Guard,
     hook: Option<StepHook>,
 }
 
@@ -105,16 +111,18 @@ impl fmt::Debug for Interpreter {
 
 impl Interpreter {
     /// One that knows nothing yet.
-    pub fn new(hook: Option<StepHook>) -> Self {
+    pub fn new(keyboard: Keyboard, faults: Faults) -> Self {
         Self {
-            keyboard: Keyboard::default(),
-            acknowledger: Acknowledger::default(),
+            keyboard,
             remapped: BTreeSet::new(),
-            readers: Vec::new(),
+            unread: Unread::new(Acknowledger::new(faults.acknowledging)),
             focus: None,
             receivers: Receivers::Windows,
             releases: Releases::default(),
-            hook,
+            put_back_at: None,
+            clicks: Clicks::default(),
+            guard: Guard::default(),
+            hook: faults.before_step,
         }
     }
 
@@ -144,7 +152,8 @@ impl Interpreter {
         self.focus = None;
         self.releases = Releases::default();
         let is_text = matches!(gesture, Gesture::Type(_));
-        self.receivers = if is_text { Receivers::Windows } else { Receivers::WindowsAndManager };
+        let has_text = is_text || matches!(gesture, Gesture::Paste(_));
+        self.receivers = if has_text { Receivers::Windows } else { Receivers::WindowsAndManager };
         if is_text {
             *progress = Progress { sent: false, typed: Some(0), typed_certainly: Some(0) };
         }
@@ -154,7 +163,24 @@ impl Interpreter {
             station.wait(until, permit, |_| false)?;
             return station.answer(permit);
         }
-        let steps = self.keyboard.plan(station, gesture)?;
+        station.listen()?;
+        self.unread.forget_gone(station);
+        // An action that ended early has left its guard behind.
+        self.guard.end(station)?;
+        self.guard = Guard::begin(station, gesture, permit)?;
+        let mut steps = self.keyboard.plan(station, gesture, permit)?;
+        if let (true, Some(pace)) = (is_text, permit.pace) {
+            steps = paced(steps, pace);
+        }
+        let last = steps.iter().rev().find_map(|step| if let Step::Typed(count) = step { Some(*count) } else { None });
+        let paste = if let Gesture::Paste(text) = gesture {
+            Some(Paste::offer(text, station, permit)?)
+        } else {
+            station.input_follows();
+            None
+        };
+        let lifted = if is_text { self.lift_modifiers(station)? } else { Vec::new() };
+        progress.sent |= !lifted.is_empty();
         let mut answered = false;
         for (index, step) in steps.iter().enumerate() {
             if let Some(hook) = &mut self.hook {
@@ -170,15 +196,81 @@ impl Interpreter {
                 answered = true;
                 self.check_keymap(station, gesture, progress)?;
             }
+            if answered && is_text {
+                self.check_guard(station, last, progress)?;
+            }
         }
         self.keyboard.restore_locks(station)?;
+        lower_again(station, &lifted)?;
         if !answered || station.hands.is_ahead() {
             // Everything is sent: a cancel that comes now is too late to undo it, and saying so would be wrong.
             station.hands.answer()?;
         }
+        self.guard.landed(station)?;
         self.releases.arrive(station, permit)?;
+        self.clicks.end();
         station.hands.ledger.forget_locks();
-        self.check_keymap(station, gesture, progress)
+        self.check_keymap(station, gesture, progress)?;
+        self.check_guard(station, last, progress)?;
+        self.guard.end(station)?;
+        paste.map_or(Ok(()), |paste| paste.taken(&mut self.unread.acknowledger, station, permit))
+    }
+
+    /// Whether a text has reached its window so far; the count is exact when not.
+    fn check_guard(
+        &mut self,
+        station: &mut Station,
+        last: Option<u32>,
+        progress: &mut Progress,
+    ) -> Result<(), InputCause> {
+        let checked = self.guard.check(station, progress.typed == last, &mut progress.typed);
+        if checked.is_err() {
+            progress.typed_certainly = progress.typed;
+        }
+        checked
+    }
+
+    /// A text arrives as it is, whatever is held: the modifiers that are down go up before it. Gives them, and whether they
+    /// are ours.
+    fn lift_modifiers(&self, station: &mut Station) -> Result<Vec<(Keycode, bool)>, LinkError> {
+        let down = self.keyboard.modifiers_down(station)?;
+        let lifted = down.into_iter().map(|keycode| (keycode, station.hands.ledger.holds(Pressable::Key(keycode))));
+        let lifted: Vec<_> = lifted.collect();
+        for &(keycode, _) in &lifted {
+            station.hands.key(keycode, Direction::Release)?;
+        }
+        Ok(lifted)
+    }
+
+    /// Lets others use the keyboard, and says when to put back what a text has changed.
+    pub fn finish(&mut self, station: &mut Station) -> Result<(), LinkError> {
+        self.put_back_at = self.keyboard.is_borrowing().then(|| Instant::now() + PUT_BACK_TIME);
+        self.keyboard.finish(station)
+    }
+
+    /// When [`Interpreter::put_back`] should be called.
+    pub fn put_back_at(&self) -> Option<Instant> {
+        self.put_back_at
+    }
+
+    /// Puts the keymap back that pages have changed, once the applications have looked up their keys; later, if they take
+    /// longer than the limit.
+    pub fn put_back(&mut self, station: &mut Station, limit: Duration) -> Result<(), LinkError> {
+        if !self.keyboard.is_borrowing() {
+            self.put_back_at = None;
+            return Ok(());
+        }
+        let permit = Permit { deadline: Some(Instant::now() + limit), ..Permit::default() };
+        match self.unread.await_everybody(station, &permit) {
+            Ok(()) => {}
+            Err(InputCause::Lost(reason)) => return Err(LinkError::Lost(reason)),
+            Err(_) => {
+                self.put_back_at = Some(Instant::now() + PUT_BACK_TIME);
+                return Ok(());
+            }
+        }
+        self.put_back_at = None;
+        self.keyboard.put_back(station)
     }
 
     /// Carries out one step. Says whether the server has answered for everything so far.
@@ -199,20 +291,38 @@ impl Interpreter {
                 // Keys overtake a pointer that is frozen: a modifier must not go up before the click that it belongs to.
                 self.releases.arrive(station, permit)?;
                 progress.sent = true;
-                if *direction == Direction::Press && self.remapped.contains(keycode) {
-                    self.note_reader(station, *keycode);
+                if *direction == Direction::Press && self.keyboard.is_paged(*keycode) {
+                    if self.remapped.contains(keycode) {
+                        self.prepare(station, permit)?;
+                    }
+                    if let Some(window) = self.focus {
+                        self.unread.note(station, window, *keycode)?;
+                    }
                 }
                 station.hands.key(*keycode, *direction)?;
+                if *direction == Direction::Press {
+                    self.guard.pressed(station.hands.last_request);
+                }
             }
             Step::Button(button, direction) => {
+                if *direction == Direction::Press {
+                    self.guard.button(station, permit)?;
+                }
                 progress.sent = true;
                 match direction {
-                    Direction::Press => self.releases.forget(*button),
+                    Direction::Press => {
+                        self.clicks.note(*button, station.hands.pointer);
+                        self.releases.forget(*button);
+                    }
                     Direction::Release => self.releases.note(*button),
                 }
                 station.hands.button(*button, *direction)?;
+                if *direction == Direction::Press {
+                    self.guard.pressed_button(station)?;
+                }
             }
             Step::Delay(time) => {
+                self.guard.paused();
                 let event_follows = matches!(next, Some(Step::Move(_) | Step::Key(..) | Step::Button(..)));
                 if *time <= SERVER_DELAY && event_follows {
                     station.hands.delay(*time);
@@ -226,9 +336,18 @@ impl Interpreter {
                     return Ok(true);
                 }
             }
+            Step::Anew(button, presses) => {
+                if let Some(until) = self.clicks.begin(*button, station.hands.pointer, *presses) {
+                    station.wait(until, permit, |_| false)?;
+                }
+            }
             Step::LockGroup(group) => {
                 progress.sent = true;
                 self.keyboard.lock_group(station, *group)?;
+            }
+            Step::LockModifiers(modifiers) => {
+                progress.sent = true;
+                self.keyboard.lock_modifiers(station, *modifiers)?;
             }
             Step::Remap(page) => {
                 self.remap(station, page, permit)?;
@@ -236,6 +355,7 @@ impl Interpreter {
             }
             Step::Expect(Expectation::Pointer(place)) => {
                 pointer::arrive_at(*place, station, permit)?;
+                self.guard.at(*place);
                 return Ok(true);
             }
             Step::Expect(Expectation::Focus) => {
@@ -246,18 +366,25 @@ impl Interpreter {
                     found = focus::focused(station.link(), &station.events.atoms)?;
                     Ok(receivers.accept(found))
                 })?;
-                self.focus = if let Focused::Window(window) = found { Some(window) } else { None };
-                return if accepted { Ok(false) } else { Err(InputCause::FocusLost) };
+                if !accepted {
+                    return Err(InputCause::FocusLost);
+                }
+                let holders = if receivers == Receivers::Windows { Holders::None } else { Holders::PopupsAndManager };
+                self.focus = self.guard.keys(station, found, holders, permit)?;
+                return Ok(false);
             }
             Step::Acknowledge => {
                 station.answer(permit)?;
                 // Only keycodes that change their meaning can be looked up wrongly.
-                if let Some(window) = self.focus.filter(|&window| self.may_have_unread(station, window)) {
-                    self.acknowledge(station, window, permit)?;
+                if let Some(window) = self.focus.filter(|&window| self.unread.has(station, window)) {
+                    self.unread.await_one(station, window, permit)?;
                 }
                 return Ok(true);
             }
-            Step::Typed(count) => progress.typed = Some(*count),
+            Step::Typed(count) => {
+                self.guard.typed(*count);
+                progress.typed = Some(*count);
+            }
         }
         Ok(false)
     }
@@ -279,62 +406,33 @@ impl Interpreter {
     /// Gives keycodes new meanings, once everybody who may still have them in a queue has looked up the old ones.
     fn remap(&mut self, station: &mut Station, page: &Page, permit: &Permit) -> Result<(), InputCause> {
         station.answer(permit)?;
-        let reused = |reader: &Reader| page.keys.iter().any(|(keycode, _)| reader.keys.contains(keycode));
-        while let Some(window) = self.readers.iter().find(|reader| reused(reader)).map(|reader| reader.window) {
-            self.acknowledge(station, window, permit)?;
-        }
+        // Here nothing is down; before the page's first key a modifier may be.
+        self.prepare(station, permit)?;
+        let keycodes = page.keys.iter().map(|key| key.keycode);
+        let gone: BTreeSet<_> = keycodes.filter(|&keycode| self.keyboard.takes_away(page, keycode)).collect();
+        self.unread.await_all_of(station, &gone, permit)?;
         if !self.keyboard.is_unchanged(station)? {
             return Err(InputCause::KeymapChanged);
         }
-        self.remapped.extend(page.keys.iter().map(|(keycode, _)| *keycode));
+        self.remapped.extend(page.keys.iter().map(|key| key.keycode));
         self.keyboard.remap(station, page)?;
         station.check(permit)
     }
 
-    /// Waits until an application has looked up its keys. There is no other proof than its own answer, in this call or in a
-    /// later one: an application that knows none of the questions never gets a keycode with a second meaning.
-    fn acknowledge(&mut self, station: &mut Station, window: Window, permit: &Permit) -> Result<(), InputCause> {
-        let client = focus::client_of(station.link(), window);
-        if !window_exists(station, window)? {
-            // Whatever was in its queue is gone with it.
-            self.readers.retain(|reader| reader.client != client);
-            return Ok(());
-        }
-        match self.acknowledger.acknowledge(station, window, permit)? {
-            Acknowledged::Yes => {
-                self.readers.retain(|reader| reader.client != client);
-                Ok(())
-            }
-            Acknowledged::Late => Err(InputCause::Unacknowledged),
-            Acknowledged::NoQuestion => Err(InputCause::NoSpareKeys),
-        }
-    }
-
-    fn may_have_unread(&self, station: &Station, window: Window) -> bool {
-        let client = focus::client_of(station.link(), window);
-        self.readers.iter().any(|reader| reader.client == client)
-    }
-
-    fn note_reader(&mut self, station: &Station, keycode: Keycode) {
-        let Some(window) = self.focus else { return };
-        let client = focus::client_of(station.link(), window);
-        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.client == client) {
-            reader.window = window;
-            reader.keys.insert(keycode);
-            return;
-        }
-        self.readers.push(Reader { client, window, keys: BTreeSet::from([keycode]) });
+    fn prepare(&mut self, station: &mut Station, permit: &Permit) -> Result<(), InputCause> {
+        self.focus.map_or(Ok(()), |window| self.unread.learn(station, window, permit))
     }
 }
 
-fn window_exists(station: &Station, window: Window) -> Result<bool, LinkError> {
-    let link = station.link();
-    let _limit = link.within(OPERATION_TIME);
-    let cookie = link.connection.get_window_attributes(window).map_err(|error| link.explain(error))?;
-    match cookie.reply_unchecked() {
-        Ok(reply) => Ok(reply.is_some()),
-        Err(error) => Err(link.explain(error)),
+/// Presses what was lifted for a text. What somebody else holds is not ours to release later.
+fn lower_again(station: &mut Station, lifted: &[(Keycode, bool)]) -> Result<(), LinkError> {
+    for &(keycode, ours) in lifted {
+        station.hands.key(keycode, Direction::Press)?;
+        if !ours {
+            station.hands.ledger.disown(Pressable::Key(keycode));
+        }
     }
+    Ok(())
 }
 
 /// The wire's word for a button. The wheel's buttons are never held by intent and have none.

@@ -59,6 +59,16 @@ impl Ledger {
         self.locks.get_or_insert(found);
     }
 
+    /// Strikes out what is held for somebody else: it was down before us and is down again.
+    pub fn disown(&mut self, item: Pressable) {
+        self.entries.retain(|(held, _)| *held != item);
+    }
+
+    /// Whether something is held by us.
+    pub fn holds(&self, item: Pressable) -> bool {
+        self.entries.iter().any(|(held, state)| *held == item && *state == State::Down)
+    }
+
     /// The locks are as they were found.
     pub fn forget_locks(&mut self) {
         self.locks = None;

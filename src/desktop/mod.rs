@@ -3,7 +3,8 @@
 //! ```text
 //! Desktop ─► Input ─► (thread) worker ─► interpreter ─► station ─► hands ─► connection ─► stream
 //!                                          keyboard, focus,   events, ledger
-//!                                          acknowledge
+//!                                          acknowledge ─► resting_place ─► threads, unix_sockets
+//!                                          acknowledge, paste ─► (thread) clipboard
 //! ```
 //!
 //! Each part that talks to the server has a connection and a thread of its own, so that a picture never waits for a text.
@@ -12,7 +13,10 @@
 
 pub mod acknowledge;
 pub mod answer;
+pub mod borrowed;
 pub mod capture;
+mod clicks;
+mod clipboard;
 pub mod connection;
 pub mod cursor;
 pub mod ended;
@@ -20,22 +24,36 @@ pub mod events;
 pub mod failure;
 #[cfg(test)]
 mod fake_server;
+pub mod faults;
 pub mod focus;
+pub mod focus_watch;
+pub mod grabs;
+pub mod guard;
 pub mod hands;
+mod inbox;
+pub mod incoming;
 pub mod input;
 pub mod interpreter;
 pub mod keyboard;
 pub mod last_frame;
 pub mod ledger;
 pub mod observer;
+mod paste;
 pub mod permit;
 pub mod pointer;
+pub mod resting_place;
 pub mod sanitize;
 pub mod screen_source;
+pub mod set_map;
 pub mod shm;
 pub mod station;
 pub mod stream;
 pub mod target;
+pub mod threads;
+pub mod toplevel;
+pub mod turn;
+pub mod unix_sockets;
+pub mod unread;
 mod worker;
 pub mod xauthority;
 pub mod xkb_map;
@@ -48,6 +66,7 @@ use self::{
     capture::{Capture, CaptureMethod},
     connection::{Link, LinkError, OPERATION_TIME, OpenError},
     ended::{EndSignal, Ended},
+    faults::Faults,
     input::Input,
     interpreter::StepHook,
     observer::Observer,
@@ -70,22 +89,27 @@ pub struct Desktop {
 impl Desktop {
     /// Opens the display and starts its threads. Whatever was down on it is released first.
     pub fn open(target: &Target) -> Result<Self, OpenError> {
-        Self::open_with(target, None)
+        Self::open_with_faults(target, Faults::default())
     }
 
     /// As [`Desktop::open`], with something to call before each step of an action, where tests put faults.
     pub fn open_with(target: &Target, hook: Option<StepHook>) -> Result<Self, OpenError> {
+        Self::open_with_faults(target, Faults { before_step: hook, ..Faults::default() })
+    }
+
+    /// As [`Desktop::open`], with everything that tests can put in.
+    pub fn open_with_faults(target: &Target, faults: Faults) -> Result<Self, OpenError> {
         let ended = EndSignal::default();
         let link = Link::open(target, OPERATION_TIME)?;
         let size = link.size;
-        let input = Input::start(link, ended.clone(), hook).map_err(|error| match error {
+        let input = Input::start(link, target.clone(), ended.clone(), faults).map_err(|error| match error {
             LinkError::Unresponsive => OpenError::Unresponsive(OPERATION_TIME),
             LinkError::Lost(reason) | LinkError::Refused(reason) => OpenError::Broken(reason),
         })?;
         let thread = |error: std::io::Error| OpenError::Broken(format!("no thread could be started: {error}"));
-        let capture =
-            Capture::start(Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory).map_err(thread)?;
-        let observer = Observer::start(Link::open(target, OPERATION_TIME)?).map_err(thread)?;
+        let capture = Capture::start(Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory, ended.clone())
+            .map_err(thread)?;
+        let observer = Observer::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let xauthority = target.xauthority.clone();
         Ok(Self { input, capture, observer, ended, display: target.display, xauthority, size })
     }

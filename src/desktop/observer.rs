@@ -1,12 +1,14 @@
 //! Questions about the display that never wait behind actions or pictures: a thread with a connection of its own.
 
-use std::{io, sync::mpsc, thread};
+use std::{io, thread};
 
 use tokio::sync::oneshot;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, InputFocus, Window};
 
 use super::{
     connection::{Link, LinkError, OPERATION_TIME},
+    ended::{EndSignal, Ended},
+    inbox::{Inbox, Next, Slot},
     sanitize::sanitize,
 };
 use crate::protocol::units::NativePoint;
@@ -62,14 +64,15 @@ enum Question {
 /// The observing thread of one display. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Observer {
-    questions: mpsc::Sender<Question>,
+    questions: Slot<Question>,
 }
 
 impl Observer {
-    /// Starts the thread. It asks the display nothing by itself.
-    pub fn start(link: Link) -> io::Result<Self> {
-        let (questions, asked) = mpsc::channel();
-        thread::Builder::new().name("observer".into()).spawn(move || run(&link, &asked))?;
+    /// Starts the thread. It asks the display nothing by itself. Without its connection nothing can be asked any more, so the
+    /// connection's end is the end of the desktop.
+    pub fn start(link: Link, ended: EndSignal) -> io::Result<Self> {
+        let (questions, asked) = Inbox::new()?;
+        thread::Builder::new().name("observer".into()).spawn(move || run(&link, &asked, &ended))?;
         Ok(Self { questions })
     }
 
@@ -91,38 +94,48 @@ impl Observer {
     fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Result<T, LinkError>>) -> Question) -> Answer<T> {
         let (sender, receiver) = oneshot::channel();
         // If the thread is gone, the sender is dropped with the question and the receiver tells.
-        drop(self.questions.send(question(sender)));
+        self.questions.put(question(sender));
         receiver
     }
 }
 
-fn run(link: &Link, questions: &mpsc::Receiver<Question>) {
-    while let Ok(question) = questions.recv() {
-        match question {
-            Question::Pointer(sender) => answer(link, questions, sender, pointer),
-            Question::RoundTrip(sender) => answer(link, questions, sender, Link::round_trip),
-            Question::Facts(sender) => answer(link, questions, sender, facts),
+fn run(link: &Link, questions: &Inbox<Question>, ended: &EndSignal) {
+    let lost = loop {
+        let answered = match questions.next(link, None, |_| {}) {
+            Ok(Next::Question(Question::Pointer(sender))) => answer(link, questions, sender, pointer),
+            Ok(Next::Question(Question::RoundTrip(sender))) => answer(link, questions, sender, Link::round_trip),
+            Ok(Next::Question(Question::Facts(sender))) => answer(link, questions, sender, facts),
+            Ok(Next::Timeout) => Ok(()),
+            Ok(Next::Closed) => return,
+            Err(error) => Err(error),
+        };
+        if let Err(LinkError::Lost(reason)) = answered {
+            break reason;
         }
-    }
+    };
+    ended.end(Ended::Lost { reason: lost.clone() });
+    questions.refuse_all(|question| refuse(question, LinkError::Lost(lost.clone())));
 }
 
 /// Answers one question within a deadline. That the one who asked has gone is no error.
 fn answer<T>(
     link: &Link,
-    questions: &mpsc::Receiver<Question>,
+    questions: &Inbox<Question>,
     sender: oneshot::Sender<Result<T, LinkError>>,
     find: impl FnOnce(&Link) -> Result<T, LinkError>,
-) {
+) -> Result<(), LinkError> {
     let _deadline = link.within(OPERATION_TIME);
     let found = find(link);
     // Whoever asked during a wait that timed out has waited long enough: nobody is to wait for several deadlines. They are
     // taken before anyone is answered, so that a question that follows on an answer gets an attempt of its own.
     let timed_out = matches!(found, Err(LinkError::Unresponsive));
-    let waiting: Vec<Question> = if timed_out { questions.try_iter().collect() } else { Vec::new() };
+    let waiting: Vec<Question> = if timed_out { questions.waiting().collect() } else { Vec::new() };
+    let outcome = found.as_ref().map(|_| ()).map_err(Clone::clone);
     drop(sender.send(found));
     for question in waiting {
         refuse(question, LinkError::Unresponsive);
     }
+    outcome
 }
 
 fn refuse(question: Question, error: LinkError) {

@@ -15,6 +15,8 @@ use rustix::{
     io::Errno,
 };
 
+use crate::protocol::{units::Milliseconds, window::WindowMatch};
+
 /// A descriptor that makes `poll` return. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<OwnedFd>);
@@ -80,13 +82,17 @@ impl Cancellation {
     }
 }
 
-/// Until when a command may act.
+/// Until when, where and how fast a command may act.
 #[derive(Clone, Debug, Default)]
 pub struct Permit {
     /// Ends it early.
     pub cancellation: Cancellation,
     /// Ends it then; `None` for no limit but its own.
     pub deadline: Option<Instant>,
+    /// The window that must get its input; `None` for any.
+    pub expect_window: Option<Arc<WindowMatch>>,
+    /// A pause after each character of a text but the last.
+    pub pace: Option<Milliseconds>,
 }
 
 #[cfg(test)]

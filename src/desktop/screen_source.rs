@@ -81,6 +81,7 @@ impl ScreenSource {
                 frame.update(segment.words());
             }
             Self::Core => {
+                link.connection.stream().note_incoming(|incoming| incoming.allow(padded_bytes(link.size)));
                 let get = link.connection.get_image(ImageFormat::Z_PIXMAP, link.root, 0, 0, width, height, PLANES);
                 let mut bytes = link.reply(get)?.data;
                 bytes.resize(padded_bytes(link.size), 0);

@@ -14,6 +14,7 @@ use rustix::{
 };
 
 use super::{
+    clipboard::{Clipboard, Offer, Selection},
     connection::{Link, LinkError},
     events::Events,
     failure::InputCause,
@@ -34,15 +35,36 @@ pub struct Station {
     pub hands: Hands,
     /// Receives.
     pub events: Events,
+    clipboard: Clipboard,
     waker: Waker,
     closing: Arc<AtomicBool>,
 }
 
 impl Station {
     /// Takes over a link: subscribes to events and releases whatever is down.
-    pub fn take(link: Link, waker: Waker, closing: Arc<AtomicBool>) -> Result<Self, LinkError> {
+    pub(super) fn take(
+        link: Link,
+        clipboard: Clipboard,
+        waker: Waker,
+        closing: Arc<AtomicBool>,
+    ) -> Result<Self, LinkError> {
         let events = Events::subscribe(&link)?;
-        Ok(Self { hands: Hands::take(link)?, events, waker, closing })
+        Ok(Self { hands: Hands::take(link)?, events, clipboard, waker, closing })
+    }
+
+    /// Tells the clipboard that input follows.
+    pub(super) fn input_follows(&self) {
+        self.clipboard.input_follows();
+    }
+
+    /// Begins to offer a text to a client. Waits of this thread end when the offer's phase changes.
+    pub(super) fn offer(&mut self, text: &str, client: u32, selections: Vec<Selection>) -> std::io::Result<Offer> {
+        self.clipboard.offer(text, client, selections, self.waker.clone())
+    }
+
+    /// From here on nothing ends because the desktop is being closed: what is left to do belongs to closing it.
+    pub fn outlast_closing(&mut self) {
+        self.closing = Arc::default();
     }
 
     /// The link under the hands.

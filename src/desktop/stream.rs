@@ -1,7 +1,7 @@
 //! The X connection's bytes, with a deadline: x11rb waits for ever by itself, and a stopped server must cost a bounded time.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io,
     io::IoSlice,
     os::{
@@ -17,10 +17,14 @@ use rustix::{
 };
 use x11rb::rust_connection::{DefaultStream, PollMode, Stream};
 
-use super::connection::OPERATION_TIME;
+use super::{connection::OPERATION_TIME, incoming::Incoming};
 
 /// How long a write without a deadline may wait for room in the kernel's buffer, as long as an answer may take.
 const WRITE_TIME: Duration = OPERATION_TIME;
+
+/// How much is read before a deadline is looked at again: more than the kernel's buffer holds, so that only a server which
+/// sends faster than we read meets it.
+const BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// A Unix stream whose waits end at a deadline with [`io::ErrorKind::TimedOut`].
 ///
@@ -33,13 +37,34 @@ pub struct DeadlineStream {
     /// The last write found the kernel's buffer full.
     write_blocked: Cell<bool>,
     torn: Cell<bool>,
+    /// How much was read since the last wait.
+    read_at_once: Cell<usize>,
+    /// What comes is counted from the first packet on.
+    incoming: RefCell<Option<Incoming>>,
 }
 
 impl DeadlineStream {
     /// Wraps a connected stream.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         let (inner, _address) = DefaultStream::from_unix_stream(stream)?;
-        Ok(Self { inner, deadline: Cell::new(None), write_blocked: Cell::new(false), torn: Cell::new(false) })
+        Ok(Self {
+            inner,
+            deadline: Cell::new(None),
+            write_blocked: Cell::new(false),
+            torn: Cell::new(false),
+            read_at_once: Cell::new(0),
+            incoming: RefCell::new(None),
+        })
+    }
+
+    /// From now on the server sends packets, each as long as it says: the connection has been set up.
+    pub fn expect_packets(&self) {
+        *self.incoming.borrow_mut() = Some(Incoming::default());
+    }
+
+    /// Notes what is known about what comes; nothing before packets are expected.
+    pub fn note_incoming(&self, note: impl FnOnce(&mut Incoming)) {
+        self.incoming.borrow_mut().as_mut().map(note);
     }
 
     /// Sets when waits end; with `None` a wait for the server's bytes lasts for ever. Returns the deadline that was set before.
@@ -47,7 +72,8 @@ impl DeadlineStream {
         self.deadline.replace(deadline)
     }
 
-    /// Whether a write timed out, after which the stream may end inside a request and cannot be used any more.
+    /// Whether a write timed out, after which the stream may end inside a request, or the server has sent what it must not:
+    /// the stream cannot be used any more.
     pub fn is_torn(&self) -> bool {
         self.torn.get()
     }
@@ -104,7 +130,20 @@ impl Stream for DeadlineStream {
     }
 
     fn read(&self, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
-        self.inner.read(buffer, descriptors)
+        // x11rb reads as long as there is something, and a server that never stops sending must not keep us there.
+        let before = self.read_at_once.replace(0);
+        if before >= BYTES_AT_ONCE {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = self.inner.read(buffer, descriptors)?;
+        self.read_at_once.set(before + count);
+        if let Some(incoming) = &mut *self.incoming.borrow_mut()
+            && let Err(error) = incoming.count(&buffer[..count])
+        {
+            self.torn.set(true);
+            return Err(error);
+        }
+        Ok(count)
     }
 
     fn write(&self, buffer: &[u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
@@ -158,6 +197,36 @@ mod tests {
         let mut taken = vec![0; written];
         server.read_exact(&mut taken).unwrap();
         assert!(taken.iter().all(|&byte| byte == 7));
+    }
+
+    #[test]
+    fn a_server_that_never_stops_sending_does_not_keep_a_reader() {
+        let (stream, mut server) = pair();
+        server.set_nonblocking(true).unwrap();
+        let (mut chunk, mut taken) = (vec![0; 65536], 0);
+        let fill = |server: &mut UnixStream| while io::Write::write(server, &vec![7; 65536]).is_ok() {};
+        let blocked = loop {
+            fill(&mut server);
+            match stream.read(&mut chunk, &mut Vec::new()) {
+                Ok(count) => taken += count,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(blocked.kind(), io::ErrorKind::WouldBlock);
+        assert!((BYTES_AT_ONCE..2 * BYTES_AT_ONCE).contains(&taken), "{taken}");
+        stream.read(&mut chunk, &mut Vec::new()).unwrap();
+    }
+
+    #[test]
+    fn packets_are_counted_from_the_moment_on_that_they_are_expected() {
+        let (stream, mut server) = pair();
+        let reply = [1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
+        io::Write::write_all(&mut server, &reply).unwrap();
+        stream.read(&mut [0; 64], &mut Vec::new()).unwrap();
+        stream.expect_packets();
+        io::Write::write_all(&mut server, &reply).unwrap();
+        assert_eq!(stream.read(&mut [0; 64], &mut Vec::new()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!(stream.is_torn());
     }
 
     #[test]

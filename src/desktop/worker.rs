@@ -11,7 +11,7 @@ use super::{
     ended::{EndSignal, Ended},
     failure::{InputCause, InputError, Performed},
     input::{Command, Shared, answer},
-    interpreter::{Interpreter, Progress, StepHook},
+    interpreter::{Interpreter, Progress},
     permit::Permit,
     station::Station,
 };
@@ -22,6 +22,10 @@ use crate::{
 
 /// How long the last release may take when the desktop is closed: everything else waits for it.
 pub(super) const CLOSING_TIME: Duration = Duration::from_millis(500);
+
+/// How long the applications may take to say that they have looked up their keys before the keymap is put back: others wait
+/// for the input thread meanwhile.
+const PUT_BACK_LIMIT: Duration = Duration::from_millis(100);
 
 /// Nothing is ever sent; only the end of the channel counts.
 #[derive(Debug)]
@@ -44,11 +48,11 @@ impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         station: Station,
+        interpreter: Interpreter,
         ended: EndSignal,
-        hook: Option<StepHook>,
     ) -> (Self, mpsc::Receiver<Never>) {
         let (running, receiver) = mpsc::channel();
-        (Self { shared, station, interpreter: Interpreter::new(hook), ended, lost: None, running }, receiver)
+        (Self { shared, station, interpreter, ended, lost: None, running }, receiver)
     }
 
     /// Runs until the desktop is closed or lost.
@@ -71,17 +75,28 @@ impl Worker {
         if self.lost.is_none() {
             self.release(CLOSING_TIME);
         }
+        if self.lost.is_none() && !self.station.hands.is_stalled() {
+            // What cannot be put back now, the next start puts back.
+            self.station.outlast_closing();
+            let put_back = self.interpreter.put_back(&mut self.station, PUT_BACK_LIMIT);
+            self.note(put_back);
+        }
         // Nobody needs to wait for the rest.
         drop(self.running);
         linger(&mut self.station);
     }
 
-    /// Waits for something to do. No timer runs here: an idle desktop costs nothing.
+    /// Waits for something to do. The only timer is that of a page that has to be put back: an idle desktop costs nothing.
     fn idle(&mut self) {
         let listened = self.listen();
         self.note_size();
-        let waited = listened.and_then(|more| if more { Ok(()) } else { self.station.sleep(None) });
+        let until = self.interpreter.put_back_at();
+        let waited = listened.and_then(|more| if more { Ok(()) } else { self.station.sleep(until) });
         self.note(waited);
+        if until.is_some_and(|until| until <= Instant::now()) && !self.station.hands.is_stalled() {
+            let put_back = self.interpreter.put_back(&mut self.station, PUT_BACK_LIMIT);
+            self.note(put_back);
+        }
     }
 
     /// Takes what has arrived: events, and the sign of life of a server that had stopped.
@@ -130,7 +145,11 @@ impl Worker {
         let run = AssertUnwindSafe(|| {
             interpreter.perform(station, gesture, permit, &mut progress, &|held| shared.set_held(held))
         });
-        let cause = match catch_unwind(run) {
+        let outcome = catch_unwind(run);
+        // Whether the text is whole does not depend on this; a lost connection is noticed by the next request.
+        let finished = self.interpreter.finish(&mut self.station);
+        self.note(finished);
+        let cause = match outcome {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(cause)) => cause,
             Err(panic) => {
@@ -151,8 +170,12 @@ impl Worker {
             // A server that just let us wait gets no more time, so that the answer comes within two seconds.
             self.release(if unresponsive { Duration::ZERO } else { OPERATION_TIME });
         }
-        let frozen = cause == InputCause::PointerFrozen;
-        let certain = self.lost.is_none() && !self.station.hands.is_stalled() && !frozen;
+        // What waits in a frozen queue or in an application comes about or not, and we do not learn which.
+        let open = matches!(
+            cause,
+            InputCause::PointerFrozen | InputCause::ClipboardTimeout { delivered: true } | InputCause::ClipboardLost
+        );
+        let certain = self.lost.is_none() && !self.station.hands.is_stalled() && !open;
         let executed = match (progress.sent, certain) {
             (false, _) => Executed::No,
             (true, true) => Executed::Partial,

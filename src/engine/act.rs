@@ -21,8 +21,18 @@ use crate::{
 /// # Errors
 /// Why it failed and how far it got; what it pressed is released.
 pub async fn perform(context: &Context<'_>, gesture: Gesture, mut text: String) -> Result<Written, Failure> {
-    let permit = Permit { cancellation: context.job.cancellation.clone(), deadline: context.job.deadline() };
+    let meta = &context.job.prepared.meta;
+    let permit = Permit {
+        cancellation: context.job.cancellation.clone(),
+        deadline: context.job.deadline(),
+        expect_window: meta.expect_window.clone(),
+        pace: meta.pace,
+    };
     let waited = context.waited();
+    let notches = match &gesture {
+        Gesture::ScrollBy { notches, .. } => Some([notches.right, notches.down]),
+        _ => None,
+    };
     let handed = Instant::now();
     let performed = context.live.desktop.input().perform(gesture, permit).await;
     let performed = performed.map_err(|_| lost_thread())?.map_err(|error| failure(error, &context.geometry))?;
@@ -33,6 +43,7 @@ pub async fn perform(context: &Context<'_>, gesture: Gesture, mut text: String) 
     };
     let result = ActionResult {
         output: None,
+        notches,
         cursor: context.geometry.from_native(performed.pointer),
         frame: context.live.frame(),
         held: performed.held,

@@ -17,7 +17,7 @@ use crate::{
 /// Why it failed; the text is gone then.
 pub async fn result(context: &Context<'_>, action: &Action, text: String) -> Result<Written, Failure> {
     context.check()?;
-    match resolve::resolve(action, &context.geometry)? {
+    match resolve::resolve(action, &context.geometry, context.engine.notch)? {
         Resolved::Act(gesture) => act::perform(context, gesture, text).await,
         Resolved::Look(Look::CursorPosition) => information::cursor_position(context, text).await,
         Resolved::Look(Look::Screenshot) => look::picture(context, View::Screen, text).await,

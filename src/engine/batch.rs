@@ -35,7 +35,8 @@ struct BatchResult {
 /// What is wrong with one of the actions, with `data.index`: nothing ran then.
 pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Failure> {
     for (action, index) in actions.iter().zip(0..) {
-        resolve::resolve(action, &context.geometry).map_err(|failure| call::indexed(failure, "its input", index))?;
+        resolve::resolve(action, &context.geometry, context.engine.notch)
+            .map_err(|failure| call::indexed(failure, "its input", index))?;
     }
     let mut reply = Reply::text(answer_text::begin_result(&context.job.prepared.id));
     reply.text.push_str(r#"{"results":["#);

@@ -52,6 +52,7 @@ pub async fn cursor_position(context: &Context<'_>, mut text: String) -> Result<
     let timing = Timing { queue_us, act_us: total.saturating_sub(queue_us), ..Timing::default() };
     let result = ActionResult {
         output: Some(format!("X={x},Y={y}")),
+        notches: None,
         cursor,
         frame: context.live.frame(),
         held: context.live.desktop.input().held(),

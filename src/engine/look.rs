@@ -129,7 +129,7 @@ impl Studio {
             }
         };
         let cursor = order.geometry.from_native(frame.pointer);
-        let result = ActionResult { output: None, cursor, frame: id, held: order.held, timing };
+        let result = ActionResult { output: None, notches: None, cursor, frame: id, held: order.held, timing };
         answer_text::push_result(&mut written.text, &result, Some(part));
         written.timing = timing;
         Ok(written)

@@ -84,7 +84,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let (targets, watched_targets) = watch::channel(first);
     let (states, display) = watch::channel(DisplayState::Away("it is starting".to_owned()));
     let hash = token.as_ref().map(|token| token.sha256);
-    let engine = Engine::new(display.clone(), hash, settings.screen, ownership)
+    let engine = Engine::new(display.clone(), hash, settings.screen, settings.pixels_per_notch, ownership)
         .map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
     let engine = Arc::new(engine);
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     observe::audit::Audit,
-    protocol::{error::Failure, identity::Principal, screen::ScreenFit, token::TokenHash},
+    protocol::{error::Failure, identity::Principal, screen::ScreenFit, token::TokenHash, units::PixelsPerNotch},
     session::registry::{SessionId, Sessions},
 };
 
@@ -46,6 +46,8 @@ pub struct Engine {
     pub boot: String,
     /// How pictures are fitted unless a session says otherwise.
     pub screen: ScreenFit,
+    /// How far applications scroll by one notch of the wheel.
+    pub notch: PixelsPerNotch,
     /// Who started the X server.
     pub ownership: Ownership,
     /// Which token opens the door; none where only the host can reach us.
@@ -61,6 +63,7 @@ impl Engine {
         display: watch::Receiver<DisplayState>,
         token: Option<TokenHash>,
         screen: ScreenFit,
+        notch: PixelsPerNotch,
         ownership: Ownership,
     ) -> Result<Self, getrandom::Error> {
         let mut boot = [0; 8];
@@ -72,6 +75,7 @@ impl Engine {
             audit: Audit::default(),
             boot: HEXLOWER.encode(&boot),
             screen,
+            notch,
             ownership,
             token,
         })

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::{
     gesture::Chord,
     key_names::{UnknownKey, keysym_named},
+    keysyms::name_of,
     step::Keysym,
 };
 use crate::protocol::{
@@ -35,6 +36,9 @@ pub enum ChordError {
     /// U+0000.
     #[error("a key name cannot contain U+0000; leave it out")]
     Nul,
+    /// A symbol by which the X server itself is switched.
+    #[error("`{0}` is an order to the X server and reaches no program; leave it out")]
+    ForServer(String),
     /// More than [`CHORD_KEYS`] keys.
     #[error("a chord has at most {CHORD_KEYS} keys, got {0}; split it")]
     TooManyKeys(usize),
@@ -90,7 +94,10 @@ pub fn parse_chord(text: &str) -> Result<Chord, ChordError> {
     let alone = names.len() == 1;
     let keysym = |name: &&str| match name.as_bytes() {
         [letter @ b'A'..=b'Z'] if !alone => Ok(Keysym(letter.to_ascii_lowercase().into())),
-        _ => keysym_named(name).map_err(ChordError::Unknown),
+        _ => match keysym_named(name).map_err(ChordError::Unknown)? {
+            keysym if keysym.is_for_server() => Err(ChordError::ForServer(name_of(keysym))),
+            keysym => Ok(keysym),
+        },
     };
     names.iter().map(keysym).collect::<Result<_, _>>().map(Chord)
 }
@@ -145,6 +152,16 @@ mod tests {
             .into_iter()
             .map(|keysym| keysym.0)
             .collect()
+    }
+
+    #[test]
+    fn what_would_switch_the_server_is_no_key() {
+        for name in
+            ["Terminate_Server", "terminateserver", "0xfed5", "SlowKeys_Enable", "XF86Switch_VT_1", "ctrl+XF86Ungrab"]
+        {
+            assert!(matches!(parse_chord(name), Err(ChordError::ForServer(_))), "{name}");
+        }
+        assert!(parse_chord("ctrl+alt+BackSpace").is_ok() && parse_chord("Last_Virtual_Screen").is_ok());
     }
 
     #[test]

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::step::{ButtonNumber, Keysym};
+use super::{
+    notches::Notches,
+    step::{ButtonNumber, Keysym},
+};
 use crate::protocol::units::NativePoint;
 
 /// Keys held together, pressed in this order. Never empty, at most 32 keys.
@@ -54,6 +57,15 @@ pub enum Gesture {
         /// Held while scrolling.
         held: Option<Chord>,
     },
+    /// Turns the wheel both ways, vertically first.
+    ScrollBy {
+        /// Where to move first.
+        at: Option<NativePoint>,
+        /// How far.
+        notches: Notches,
+        /// Held while scrolling.
+        held: Option<Chord>,
+    },
     /// Presses and releases chords in turn, all of them `repeat` times.
     Keys {
         /// At least one.
@@ -74,6 +86,8 @@ pub enum Gesture {
     },
     /// Types a text.
     Type(String),
+    /// Pastes a text through the clipboard.
+    Paste(String),
     /// Waits.
     Wait(Duration),
 }

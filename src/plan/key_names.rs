@@ -40,6 +40,12 @@ pub fn keysym_named(name: &str) -> Result<Keysym, UnknownKey> {
     })
 }
 
+/// Every X name that is known, with its keysym. Some names of ours hide an X name of the same letters (`hyphen`, `caret`); those
+/// come with the meaning that they have here.
+pub fn known_names() -> impl Iterator<Item = (&'static str, Keysym)> {
+    KEYSYM_NAMES.iter().filter_map(|&(name, _)| Some((name, keysym_named(name).ok()?)))
+}
+
 /// Lower case, without the characters that people put between words.
 fn squash(name: &str) -> String {
     name.chars()

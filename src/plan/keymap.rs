@@ -7,8 +7,10 @@
 use std::collections::HashMap;
 
 use super::{
+    hosts::{SPECIAL_KEYCODES, group_count},
     keysyms::{unicode_of, upper_case},
-    step::{Group, Keycode, Keysym},
+    levels::LevelKeys,
+    step::{Group, Keycode, Keysym, ModifierKey, Page},
 };
 
 /// A set of the eight real modifiers, as X carries it: bit 0 Shift, 1 Lock, 2 Control, 3 to 7 Mod1 to Mod5.
@@ -91,9 +93,39 @@ pub struct KeymapDescription {
     pub keys: Vec<KeyDescription>,
     /// Which keys set which modifiers (`GetModifierMapping`, or `modmap_rtrn`).
     pub modifiers: Vec<(Keycode, ModifierMask)>,
-    /// Keycodes that earlier pages gave a meaning, the least recently used first. They may be given another one, and one
-    /// without symbols counts as spare.
+    /// Keycodes whose extra symbols may be exchanged for others, those set the longest time ago first.
     pub paged: Vec<Keycode>,
+}
+
+impl KeymapDescription {
+    /// One key.
+    pub fn key(&self, keycode: Keycode) -> Option<&KeyDescription> {
+        self.keys.iter().find(|key| key.keycode == keycode)
+    }
+
+    /// The keymap as it is once a page is set.
+    pub fn apply(&mut self, page: &Page) {
+        self.types.extend(page.types.iter().cloned());
+        for key in &page.keys {
+            if let Some(known) = self.keys.iter_mut().find(|known| known.keycode == key.keycode) {
+                known.clone_from(key);
+            }
+        }
+        if let Some(ModifierKey { keycode, modifier }) = page.modifier {
+            self.modifiers.retain(|(key, _)| *key != keycode);
+            self.modifiers.push((keycode, modifier));
+            self.modifiers.sort_unstable_by_key(|(key, _)| *key);
+            if let Some(key) = self.keys.iter_mut().find(|key| key.keycode == keycode) {
+                *key = KeyDescription {
+                    keycode,
+                    group_info: 1,
+                    types: [0; 4],
+                    width: 1,
+                    symbols: vec![Keysym::LEVEL_5_SHIFT],
+                };
+            }
+        }
+    }
 }
 
 /// What to press for one symbol: the group must be locked and the modifiers down, all others up.
@@ -107,20 +139,12 @@ pub struct Stroke {
     pub keycode: Keycode,
 }
 
-/// Keycodes on which programs act whatever symbol they carry (measured): Chromium on Menu, Favorites, Back, Forward,
-/// `HomePage`, Reload and Search; xterm loses text or crashes on 141, 143 and 145.
-const SPECIAL_KEYCODES: [u8; 10] = [135, 164, 166, 167, 180, 181, 225, 141, 143, 145];
-
-/// The lowest keycode that may carry a page. 8 is what evdev numbers 0, "reserved", which toolkits take for no key.
-const LOWEST_SPARE: u8 = 9;
-
-/// The groups that XKB has.
-const GROUPS: u8 = 4;
-
 /// Where a symbol stands.
 #[derive(Clone, Copy, Debug)]
 struct Position {
     keycode: Keycode,
+    /// The key's index in the description.
+    key: usize,
     group: u8,
     level: u8,
     keysym: Keysym,
@@ -138,71 +162,43 @@ enum Purpose {
 /// A keymap made ready for look-ups.
 #[derive(Clone, Debug)]
 pub struct Keymap {
-    types: Vec<KeyType>,
-    keys: HashMap<Keycode, KeyDescription>,
+    description: KeymapDescription,
     by_keysym: HashMap<Keysym, Vec<Position>>,
     by_character: HashMap<char, Vec<Position>>,
     modifiers: HashMap<Keycode, ModifierMask>,
     /// The keys that set Shift, the third and the fifth level while they are down: one a modifier.
     carriers: Vec<(ModifierMask, Keycode)>,
-    spare: Vec<Keycode>,
-    /// What earlier pages hold. Not in the indices: the next page may take any of it away.
-    paged: Vec<(Keycode, [Keysym; 2])>,
 }
 
 impl Keymap {
     /// Indexes a description.
     pub fn new(description: KeymapDescription) -> Self {
-        let KeymapDescription { types, keys, modifiers: map, paged } = description;
         let mut modifiers: HashMap<Keycode, ModifierMask> = HashMap::new();
-        for (keycode, mask) in map {
+        for &(keycode, mask) in &description.modifiers {
             let known = modifiers.entry(keycode).or_default();
             *known = known.or(mask);
         }
         modifiers.retain(|_, mask| !mask.is_empty());
         let mut keymap = Self {
-            types,
-            keys: HashMap::with_capacity(keys.len()),
+            description,
             by_keysym: HashMap::new(),
             by_character: HashMap::new(),
             modifiers,
             carriers: Vec::new(),
-            spare: Vec::new(),
-            paged: Vec::new(),
         };
-        for key in keys {
-            if paged.contains(&key.keycode) && key.symbols.iter().any(|keysym| !keysym.is_none()) {
-                let level = |index: u8| key.symbols.get(usize::from(index)).filter(|_| index < key.width);
-                let symbols = [0, 1].map(|index| level(index).copied().unwrap_or(Keysym::NONE));
-                keymap.paged.push((key.keycode, symbols));
-            } else {
-                keymap.add(key);
+        for (index, key) in keymap.description.keys.iter().enumerate() {
+            // What pages hold stays out of the indices: the next page may take any of it away.
+            if !keymap.description.paged.contains(&key.keycode) {
+                add(key, index, &mut keymap.by_keysym, &mut keymap.by_character);
             }
         }
-        keymap.paged.sort_by_key(|(keycode, _)| paged.iter().position(|known| known == keycode));
         keymap.carriers = keymap.find_carriers();
         keymap
     }
 
-    fn add(&mut self, key: KeyDescription) {
-        let Keycode(number) = key.keycode;
-        let has_symbols = key.symbols.iter().any(|keysym| !keysym.is_none());
-        let may_carry_pages = number >= LOWEST_SPARE && !SPECIAL_KEYCODES.contains(&number);
-        if !has_symbols && may_carry_pages && !self.modifiers.contains_key(&key.keycode) {
-            self.spare.push(key.keycode);
-        }
-        for group in 0..group_count(&key) {
-            for level in 0..key.width {
-                let index = usize::from(group) * usize::from(key.width) + usize::from(level);
-                let Some(&keysym) = key.symbols.get(index).filter(|keysym| !keysym.is_none()) else { continue };
-                let position = Position { keycode: key.keycode, group, level, keysym };
-                self.by_keysym.entry(keysym).or_default().push(position);
-                if let Some(character) = unicode_of(keysym) {
-                    self.by_character.entry(character).or_default().push(position);
-                }
-            }
-        }
-        self.keys.insert(key.keycode, key);
+    /// What was indexed.
+    pub fn description(&self) -> &KeymapDescription {
+        &self.description
     }
 
     /// A key can be held for a level if it is alone in its modifier, says so by its symbol, and needs no modifier itself.
@@ -234,14 +230,24 @@ impl Keymap {
         self.carriers.iter().find(|&&(mask, _)| mask == modifier).map(|&(_, keycode)| keycode)
     }
 
-    /// Keycodes without any symbol that a page may use.
-    pub fn spare_keycodes(&self) -> &[Keycode] {
-        &self.spare
+    /// The keys that lead to the levels of our own key types.
+    pub(super) fn level_keys(&self) -> LevelKeys {
+        let carrier = |keysym| {
+            let is = |&&(mask, keycode): &&(ModifierMask, Keycode)| {
+                mask != ModifierMask::SHIFT && mask != ModifierMask::LOCK && self.means(keycode, keysym)
+            };
+            self.carriers.iter().find(is).copied()
+        };
+        LevelKeys {
+            shift: self.shift_key(),
+            third: carrier(Keysym::LEVEL_3_SHIFT),
+            fifth: carrier(Keysym::LEVEL_5_SHIFT),
+        }
     }
 
-    /// Keycodes that earlier pages gave their two levels' meaning, the least recently used first.
-    pub fn paged_keys(&self) -> &[(Keycode, [Keysym; 2])] {
-        &self.paged
+    fn means(&self, keycode: Keycode, keysym: Keysym) -> bool {
+        let key = self.description.keys.iter().find(|key| key.keycode == keycode);
+        key.is_some_and(|key| key.symbols.first() == Some(&keysym))
     }
 
     /// The cheapest way to a character, whichever of its keysyms the layout has; none if the layout lacks it.
@@ -266,7 +272,7 @@ impl Keymap {
         positions
             .iter()
             .filter_map(|position| {
-                let key = self.keys.get(&position.keycode)?;
+                let key = self.description.keys.get(position.key)?;
                 let stays = effective_group(key, group) == Some(position.group);
                 let stroke = Stroke {
                     modifiers: self.reach(key, *position, purpose, locked)?,
@@ -292,7 +298,7 @@ impl Keymap {
         if purpose == Purpose::Text && !self.modifiers_of(key.keycode).is_empty() {
             return None;
         }
-        let key_type = self.types.get(usize::from(key.types[usize::from(at.group)]))?;
+        let key_type = self.description.types.get(usize::from(key.types[usize::from(at.group)]))?;
         let usable: Vec<(ModifierMask, Keycode)> = self
             .carriers
             .iter()
@@ -325,9 +331,23 @@ fn gives(key_type: &KeyType, active: ModifierMask, at: Position) -> bool {
     !capitals || unicode_of(at.keysym).and_then(upper_case).is_none()
 }
 
-/// The number of groups that a key has: XKB has at most four, whatever a reply claims.
-fn group_count(key: &KeyDescription) -> u8 {
-    (key.group_info & 0x0f).min(GROUPS)
+fn add(
+    key: &KeyDescription,
+    index: usize,
+    by_keysym: &mut HashMap<Keysym, Vec<Position>>,
+    by_character: &mut HashMap<char, Vec<Position>>,
+) {
+    for group in 0..group_count(key) {
+        for level in 0..key.width {
+            let symbol = usize::from(group) * usize::from(key.width) + usize::from(level);
+            let Some(&keysym) = key.symbols.get(symbol).filter(|keysym| !keysym.is_none()) else { continue };
+            let position = Position { keycode: key.keycode, key: index, group, level, keysym };
+            by_keysym.entry(keysym).or_default().push(position);
+            if let Some(character) = unicode_of(keysym) {
+                by_character.entry(character).or_default().push(position);
+            }
+        }
+    }
 }
 
 /// The group that a key uses while `group` is in effect (XKB protocol, section 12.1.1); none for a key without groups.

@@ -30,8 +30,14 @@ impl Keysym {
     pub const SHIFT_RIGHT: Self = Self(0xffe2);
     /// `Caps_Lock`.
     pub const CAPS_LOCK: Self = Self(0xffe5);
+    /// `Num_Lock`.
+    pub const NUM_LOCK: Self = Self(0xff7f);
+    /// `Insert`.
+    pub const INSERT: Self = Self(0xff63);
     /// `ISO_Level3_Shift`, the key called `AltGr`.
     pub const LEVEL_3_SHIFT: Self = Self(0xfe03);
+    /// `Mode_switch`, how the core protocol reached a second group.
+    pub const MODE_SWITCH: Self = Self(0xff7e);
     /// `ISO_Level5_Shift`.
     pub const LEVEL_5_SHIFT: Self = Self(0xfe11);
     /// No symbol at all.
@@ -40,6 +46,13 @@ impl Keysym {
     /// Whether the keysym stands for nothing: `NoSymbol`, `VoidSymbol`.
     pub const fn is_none(self) -> bool {
         self.0 == 0 || self.0 == VOID_SYMBOL
+    }
+
+    /// Whether the symbol is an order to the X server that no program receives: `AccessX_Enable` to `AudibleBell_Enable`,
+    /// `Terminate_Server`, and the ranges of `XF86Switch_VT_1` and `XF86Ungrab`. Pressed on a key of its own, `Terminate_Server`
+    /// ended Xvfb, and after `SlowKeys_Enable` every key was lost (measured).
+    pub const fn is_for_server(self) -> bool {
+        matches!(self.0, 0xfe70..=0xfe7a | 0xfed5 | 0x1008_fe00..=0x1008_feff)
     }
 
     /// Whether the keysym is one of the keypad's (`KP_Space` to `KP_Equal`).

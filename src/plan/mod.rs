@@ -4,9 +4,13 @@ mod chords;
 mod drag;
 pub mod fit;
 pub mod gesture;
+mod hosts;
 pub mod key_names;
 pub mod keymap;
 pub mod keysyms;
+mod levels;
+pub mod notches;
+pub mod pace;
 mod pages;
 pub mod resolve;
 #[cfg(test)]
@@ -14,7 +18,8 @@ mod simulator;
 pub mod step;
 pub mod steps;
 #[allow(clippy::unreadable_literal, reason = "keysyms are written as in the X headers: 0xffe1")]
-mod tables;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 mod typing;
+pub mod wide;

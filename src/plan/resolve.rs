@@ -5,12 +5,13 @@ use super::{
     chord::parse_chord,
     fit::{Geometry, ZoomTarget},
     gesture::{Chord, Gesture},
+    notches::Notches,
     step::ButtonNumber,
 };
 use crate::protocol::{
     action::{Action, Button, ChordText, ScrollDirection},
     error::{ErrorKind, Failure},
-    units::{Coordinate, NativePoint},
+    units::{Coordinate, NativePoint, PixelsPerNotch},
 };
 
 /// The most key presses of one `key` call, repetitions included. A text of the longest message repeated 100 times would be
@@ -38,7 +39,7 @@ pub enum Look {
 }
 
 /// What an action means on this screen.
-pub fn resolve(action: &Action, geometry: &Geometry) -> Result<Resolved, Failure> {
+pub fn resolve(action: &Action, geometry: &Geometry, notch: PixelsPerNotch) -> Result<Resolved, Failure> {
     let place = |at: &Option<Coordinate>| at.map(|at| geometry.to_native(at)).transpose();
     let gesture = match action {
         Action::Screenshot => return Ok(Resolved::Look(Look::Screenshot)),
@@ -67,7 +68,13 @@ pub fn resolve(action: &Action, geometry: &Geometry) -> Result<Resolved, Failure
             notches: *notches,
             held: chord_of(held.as_ref())?,
         },
+        Action::ScrollPixels { dx, dy, at, held } => Gesture::ScrollBy {
+            at: place(at)?,
+            notches: Notches::nearest(*dx, *dy, notch)?,
+            held: chord_of(held.as_ref())?,
+        },
         Action::Type { text } => Gesture::Type(text.clone()),
+        Action::Paste { text } => Gesture::Paste(text.clone()),
         Action::Key { chords, repeat } => keys(chords, *repeat)?,
         Action::KeyDown { chord } => Gesture::PressKeys(parse_chord(&chord.0)?),
         Action::KeyUp { chord } => Gesture::ReleaseKeys(parse_chord(&chord.0)?),
@@ -123,7 +130,8 @@ mod tests {
 
     fn resolved(action: &Action) -> Result<Resolved, Failure> {
         let native = NativeSize { width: 1024, height: 768 };
-        resolve(action, &Geometry::new(native, ScreenFit::Native, CoordinateSpace::Screen))
+        let geometry = Geometry::new(native, ScreenFit::Native, CoordinateSpace::Screen);
+        resolve(action, &geometry, PixelsPerNotch::default())
     }
 
     fn text(text: &str) -> ChordText {
@@ -157,6 +165,8 @@ mod tests {
             Action::MouseMove { at: outside },
             Action::Click { button, count: 1, at: Some(outside), held: None },
             Action::Scroll { direction: ScrollDirection::Up, notches: 1, at: Some(outside), held: None },
+            Action::ScrollPixels { dx: 0, dy: 0, at: Some(outside), held: None },
+            Action::ScrollPixels { dx: 0, dy: 5327, at: None, held: None },
             Action::Drag { start: Some(outside), path: vec![inside], button, held: None },
             Action::Drag { start: None, path: vec![inside, outside, inside], button, held: None },
             Action::Zoom { region: Region { x0: 0, y0: 0, x1: 1025, y1: 5 } },

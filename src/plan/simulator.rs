@@ -136,13 +136,22 @@ pub(super) fn keyboard(spare: u8) -> KeymapDescription {
         add(keycode, &[]);
     }
     let modifiers =
-        [(50, SHIFT), (62, SHIFT), (66, LOCK), (37, CONTROL), (64, MOD1), (77, NUM_LOCK), (92, LEVEL_3), (207, 0x20)];
+        [(50, SHIFT), (62, SHIFT), (66, LOCK), (37, CONTROL), (64, MOD1), (77, NUM_LOCK), (92, LEVEL_3), (207, 0x40)];
     KeymapDescription {
         types: types(),
         keys: keys.into_values().collect(),
         modifiers: modifiers.iter().map(|&(keycode, mask)| (Keycode(keycode), ModifierMask(mask))).collect(),
         paged: Vec::new(),
     }
+}
+
+/// The same keyboard without its second group.
+pub(super) fn one_layout(mut keymap: KeymapDescription) -> KeymapDescription {
+    for key in keymap.keys.iter_mut().filter(|key| key.group_info > 1) {
+        key.group_info = 1;
+        key.symbols.truncate(key.width.into());
+    }
+    keymap
 }
 
 /// A key event as the application gets it.
@@ -199,19 +208,21 @@ impl Simulator {
                     assert!(self.buttons.remove(button), "button {button} is released but was not pressed");
                 }
                 Step::LockGroup(group) => self.group = *group,
+                Step::LockModifiers(modifiers) => self.locked = modifiers.0,
                 Step::Remap(page) => {
-                    for &(keycode, [plain, shifted]) in &page.keys {
-                        let key = self.keymap.keys.iter_mut().find(|key| key.keycode == keycode);
-                        let key = key.unwrap_or_else(|| panic!("{keycode:?} does not exist"));
-                        let symbols = vec![plain, shifted];
-                        *key = KeyDescription { keycode, group_info: 1, types: [1; 4], width: 2, symbols };
-                        self.keymap.paged.retain(|&paged| paged != keycode);
-                        self.keymap.paged.push(keycode);
+                    self.keymap.apply(page);
+                    for key in &page.keys {
+                        assert!(
+                            self.keymap.keys.iter().any(|known| known.keycode == key.keycode),
+                            "{key:?} does not exist"
+                        );
+                        self.keymap.paged.retain(|&paged| paged != key.keycode);
+                        self.keymap.paged.push(key.keycode);
                     }
                 }
                 Step::Acknowledge => self.look_up(),
                 Step::Expect(Expectation::Pointer(at)) => assert_eq!(self.pointer, *at),
-                Step::Expect(Expectation::Focus) | Step::Delay(_) => {}
+                Step::Expect(Expectation::Focus) | Step::Delay(_) | Step::Anew(..) => {}
                 Step::Typed(count) => self.marks.push(*count),
             }
         }

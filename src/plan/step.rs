@@ -1,5 +1,6 @@
 //! The small language between a plan and the display: what the input thread carries out, one X request or wait a step.
 
+use super::keymap::{KeyDescription, KeyType, ModifierMask};
 use crate::protocol::units::{Milliseconds, NativePoint};
 
 /// An X keycode, 8 to 255.
@@ -34,11 +35,33 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Group(pub u8);
 
-/// New meanings for spare keycodes, set in one request: a page of characters that no key holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A key that sets a modifier while it is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModifierKey {
+    /// Which key; it means `ISO_Level5_Shift` and nothing else.
+    pub keycode: Keycode,
+    /// Which modifier.
+    pub modifier: ModifierMask,
+}
+
+/// A change of the keymap, set in one request: characters that no key holds get places on keys with room for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Each spare keycode with what its first and its shifted level mean from now on.
-    pub keys: Vec<(Keycode, [Keysym; 2])>,
+    /// Key types to add behind those that the keymap has.
+    pub types: Vec<KeyType>,
+    /// Keys as they are from now on.
+    pub keys: Vec<KeyDescription>,
+    /// A key that leads to the upper levels, where the keymap has none.
+    pub modifier: Option<ModifierKey>,
+}
+
+/// What a press of a button begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presses {
+    /// One click. Two such clicks in a row may be taken for a double click, as those of a person are.
+    Single,
+    /// A double or triple click, or a drag, which mean something else when they are counted together with others.
+    Apart,
 }
 
 /// What must be true before the plan goes on.
@@ -61,9 +84,14 @@ pub enum Step {
     Button(ButtonNumber, Direction),
     /// Waits. Short waits are the X server's own (`XTestFakeInput` delay), long ones a timer that cancel ends.
     Delay(Milliseconds),
+    /// Waits until no program would count the presses that follow, of this button at the pointer's place, together with those of
+    /// an action before, where that would make something else of either.
+    Anew(ButtonNumber, Presses),
     /// Locks a layout group.
     LockGroup(Group),
-    /// Gives spare keycodes a new meaning.
+    /// Locks exactly these modifiers, as Num Lock does.
+    LockModifiers(ModifierMask),
+    /// Changes the keymap.
     Remap(Page),
     /// Checks what must be true.
     Expect(Expectation),

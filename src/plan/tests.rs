@@ -1,17 +1,19 @@
 //! The promises of plans, proved on a simulated keyboard.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 
 use super::{
     chord::parse_chord,
     gesture::{Chord, Gesture},
-    keymap::{Keymap, ModifierMask, Stroke},
+    keymap::{Keymap, KeymapDescription, ModifierMask, Stroke},
     keysyms::unicode_of,
-    simulator::{CONTROL_KEY, LEVEL_3_KEY, SHIFT_KEY, Simulator, keyboard},
-    step::{ButtonNumber, Direction, Expectation, Group, Keycode, Keysym, Step},
+    simulator::{CONTROL_KEY, LEVEL_3_KEY, SHIFT_KEY, Simulator, keyboard, one_layout},
+    step::{ButtonNumber, Direction, Expectation, Group, Keycode, Keysym, Presses, Step},
     steps::{KeyboardState, PlanError, steps},
+    tables::wide_characters::WIDE_CHARACTERS,
+    wide::widen,
 };
 use crate::protocol::{
     error::{ErrorKind, Failure},
@@ -172,17 +174,37 @@ fn line_breaks_of_every_kind_are_one_return() {
     assert_eq!(typed(&["a\r\nb\nc\rd\n\ne\r\r\n"], 0, KeyboardState::default()), Ok("a\nb\nc\nd\n\ne\n\n".to_owned()));
 }
 
+/// The pages of a plan: how many keys each sets; and how often the plan waits for the application.
+fn pages_of(text: &str, keymap: &KeymapDescription) -> (Vec<usize>, usize) {
+    let gesture = Gesture::Type(text.to_owned());
+    let steps = steps(&gesture, &Keymap::new(keymap.clone()), CENTRE, KeyboardState::default()).unwrap();
+    let pages = steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page.keys.len()) } else { None });
+    (pages.collect(), steps.iter().filter(|step| **step == Step::Acknowledge).count())
+}
+
 #[test]
-fn a_page_uses_every_spare_keycode_and_comes_once_for_as_many_characters() {
-    let text: String = ('一'..).take(80).collect();
-    let remaps = |text: &str| {
-        let steps = plan(&Gesture::Type(text.to_owned()));
-        let pages =
-            steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page.keys.len()) } else { None });
-        (pages.collect::<Vec<_>>(), steps.iter().filter(|step| **step == Step::Acknowledge).count())
-    };
-    assert_eq!(remaps(&text), (vec![40], 0));
-    assert_eq!(remaps(&format!("{text}{text}龍龜")), (vec![40, 1], 1), "reuse waits for the application");
+fn a_page_comes_once_for_as_many_characters_as_the_spare_keys_hold() {
+    let text: String = ('一'..).take(4 * 32).collect();
+    assert_eq!(pages_of(&text, &keyboard(4)).0, [3, 1], "one spare key becomes the way to the upper levels");
+    let text: String = ('一'..).take(3 * 32).collect();
+    assert_eq!(pages_of(&text, &keyboard(4)), (vec![3], 0));
+    assert_eq!(
+        pages_of(&format!("{text}{text}龍龜"), &keyboard(4)),
+        (vec![3, 1], 1),
+        "reuse waits for the application"
+    );
+}
+
+#[test]
+fn what_is_added_in_free_places_waits_for_nobody() {
+    let mut simulator = Simulator::new(keyboard(4), ModifierMask::NONE, FIRST);
+    for text in ["漢", "字漢", "龍龜", "語"] {
+        let (_, waits) = pages_of(text, &simulator.keymap);
+        assert_eq!(waits, 0, "{text}");
+        let keymap = Keymap::new(simulator.keymap.clone());
+        simulator.run(&steps(&Gesture::Type(text.to_owned()), &keymap, CENTRE, KeyboardState::default()).unwrap());
+    }
+    assert_eq!(simulator.text(), "漢字漢龍龜語");
 }
 
 #[test]
@@ -206,17 +228,47 @@ fn characters_that_have_no_place_are_named_before_anything_is_sent() {
     let failure = Failure::from(control);
     assert_eq!(failure.kind, ErrorKind::UnmappableCharacter);
     assert_eq!(failure.detail.unwrap().typed, Some(0));
-    let mut without_caps_lock = keyboard(4);
-    without_caps_lock.keys.retain(|key| key.keycode != super::simulator::CAPS_KEY);
-    let caps = state(ModifierMask::LOCK, FIRST);
-    let plan = steps(&Gesture::Type("aж".to_owned()), &Keymap::new(without_caps_lock), CENTRE, caps);
-    assert_eq!(plan, Err(PlanError::CapsLock { index: 1, character: 'ж' }));
 }
 
 #[test]
 fn keycodes_that_programs_act_on_carry_no_pages() {
-    let spare = Keymap::new(keyboard(2)).spare_keycodes().to_vec();
-    assert_eq!(spare, [Keycode(208), Keycode(209)]);
+    let text: String = ('一'..).take(40).collect();
+    let gesture = Gesture::Type(text);
+    let steps = steps(&gesture, &Keymap::new(keyboard(3)), CENTRE, KeyboardState::default()).unwrap();
+    let pages = steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page) } else { None });
+    let used: BTreeSet<_> = pages.flat_map(|page| &page.keys).map(|key| key.keycode.0).collect();
+    assert_eq!(used, BTreeSet::from([209, 210]), "208 leads to the upper levels");
+}
+
+#[test]
+fn a_wide_keymap_keeps_every_key_and_types_its_characters_without_a_page() {
+    let plain = one_layout(keyboard(20));
+    let wide = widen(&plain).unwrap();
+    let mut map = plain.clone();
+    map.apply(&wide.page);
+    map.paged = wide.paged;
+    assert_eq!(widen(&map), None, "it is wide already");
+    let (before, after) = (Keymap::new(plain.clone()), Keymap::new(map.clone()));
+    for key in &plain.keys {
+        for &keysym in key.symbols.iter().filter(|keysym| !keysym.is_none()) {
+            for locked in [ModifierMask::NONE, ModifierMask::LOCK, NUM_LOCK] {
+                let way = |keymap: &Keymap| keymap.keycode_of(keysym, FIRST, locked);
+                assert_eq!(way(&after), way(&before), "{keysym:?} with {locked:?} locked");
+            }
+        }
+    }
+    let text: String = format!("Hello, 12: {}", WIDE_CHARACTERS.chars().take(1200).step_by(3).collect::<String>());
+    let lacking: Vec<char> = text.chars().filter(|c| !pages_of(&c.to_string(), &map).0.is_empty()).collect();
+    assert_eq!(lacking, Vec::<char>::new());
+    assert_eq!(pages_of(&text, &map), (vec![], 0));
+    for locked in [ModifierMask::NONE, ModifierMask::LOCK] {
+        let mut simulator = Simulator::new(map.clone(), locked, FIRST);
+        let state = state(locked, FIRST);
+        let gesture = Gesture::Type(text.clone());
+        simulator.run(&steps(&gesture, &Keymap::new(map.clone()), CENTRE, state).unwrap());
+        assert_eq!(simulator.text(), text);
+        assert_eq!((simulator.group, simulator.locked), (FIRST, locked.0));
+    }
 }
 
 #[test]
@@ -275,6 +327,20 @@ fn chords_press_what_they_name_and_the_shift_that_a_symbol_needs() {
 }
 
 #[test]
+fn keypad_keys_are_pressed_as_themselves_with_num_lock_as_they_need_it() {
+    let gesture = Gesture::Keys { chords: ["KP_1", "a", "KP_End", "ctrl+KP_1"].map(chord).to_vec(), repeat: 2 };
+    for locked in [ModifierMask::NONE, NUM_LOCK] {
+        let steps = steps(&gesture, &Keymap::new(keyboard(4)), CENTRE, state(locked, FIRST)).unwrap();
+        assert!(!steps.iter().any(|step| matches!(step, Step::Remap(_))), "no other key is one of the keypad");
+        let mut simulator = Simulator::new(keyboard(4), locked, FIRST);
+        simulator.run(&steps);
+        let received: Vec<_> = simulator.received.iter().map(|(keysym, _)| keysym.0).collect();
+        assert_eq!(received, [0xffb1, 0x61, 0xff9c, 0xffb1].repeat(2));
+        assert_eq!(simulator.locked, locked.0, "num lock is as before");
+    }
+}
+
+#[test]
 fn a_key_that_the_layout_lacks_is_put_on_a_spare_keycode_once() {
     let gesture = Gesture::Keys { chords: ["漢", "ctrl+字", "漢"].map(chord).to_vec(), repeat: 3 };
     let plan = plan(&gesture);
@@ -297,11 +363,12 @@ fn a_double_click_is_checked_for_its_place_and_spaced_for_browsers() {
         [
             Step::Move(CENTRE),
             Step::Expect(Expectation::Pointer(CENTRE)),
+            Step::Anew(button, Presses::Apart),
             Step::Key(SHIFT_KEY, Direction::Press),
             Step::Delay(Milliseconds(2)),
             down.clone(),
             up.clone(),
-            Step::Delay(Milliseconds(50)),
+            Step::Delay(Milliseconds(10)),
             down,
             up,
             Step::Delay(Milliseconds(2)),

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    keymap::{Keymap, ModifierMask, Stroke},
+    keymap::{Keymap, Stroke},
     keysyms::{keysym_of_character, unicode_of},
-    pages::Pages,
+    pages::{Levels, Pages},
     step::{Direction, Expectation, Keycode, Keysym, Step},
     steps::{Builder, KeyboardState, PlanError},
 };
@@ -23,42 +23,21 @@ struct Unit {
 /// The steps that type a text: each character exactly once, in order, nothing left pressed, the group as it was.
 pub(super) fn type_text(text: &str, keymap: &Keymap, state: KeyboardState) -> Result<Vec<Step>, PlanError> {
     let units = units(text)?;
-    let mut strokes = Strokes { keymap, state, known: HashMap::new() };
-    let stuck = units.iter().find(|unit| strokes.on_layout(unit.keysym).is_none());
-    let caps_locked = !state.locked.and(ModifierMask::LOCK).is_empty();
-    // Clients capitalise what pages carry while Caps Lock is on, each by its own table, so it is switched off meanwhile.
-    let caps_lock = match stuck {
-        Some(unit) if caps_locked => Some(
-            caps_lock_key(keymap, state).ok_or(PlanError::CapsLock { index: unit.index, character: unit.character })?,
-        ),
-        _ => None,
-    };
-    if caps_lock.is_some() {
-        let locked = state.locked.without(ModifierMask::LOCK);
-        strokes = Strokes { keymap, state: KeyboardState { locked, ..state }, known: HashMap::new() };
-    }
     let mut typist = Typist {
-        pages: Pages::new(keymap, strokes.state.locked),
-        strokes,
-        builder: Builder::new(state.group),
+        strokes: Strokes { keymap, state, known: HashMap::new() },
+        pages: None,
+        builder: Builder::new(state),
         held: Vec::new(),
         typed: 0,
     };
     typist.builder.steps.push(Step::Expect(Expectation::Focus));
-    typist.builder.tap(caps_lock);
     typist.run(&units)?;
     typist.hold(&[]);
     typist.builder.restore_group();
-    typist.builder.tap(caps_lock);
     if units.is_empty() {
         typist.builder.steps.push(Step::Typed(0));
     }
     Ok(typist.builder.steps)
-}
-
-fn caps_lock_key(keymap: &Keymap, state: KeyboardState) -> Option<Keycode> {
-    let stroke = keymap.keycode_of(Keysym::CAPS_LOCK, state.group, state.locked)?;
-    (stroke.modifiers.is_empty() && stroke.group == state.group).then_some(stroke.keycode)
 }
 
 /// `\r\n`, `\r` and `\n` are one Return each.
@@ -100,7 +79,8 @@ impl Strokes<'_> {
 
 struct Typist<'a> {
     strokes: Strokes<'a>,
-    pages: Pages,
+    /// Made when the layout lacks something.
+    pages: Option<Pages>,
     builder: Builder,
     /// The modifier keys that are down, in the order of pressing.
     held: Vec<Keycode>,
@@ -108,11 +88,18 @@ struct Typist<'a> {
 }
 
 impl Typist<'_> {
+    fn pages(&mut self) -> &mut Pages {
+        let Strokes { keymap, state, .. } = &self.strokes;
+        self.pages.get_or_insert_with(|| Pages::new(keymap, state.locked, Levels::All))
+    }
+
     fn run(&mut self, units: &[Unit]) -> Result<(), PlanError> {
         let mut rest = units;
         while !rest.is_empty() {
             let (now, needed) = self.next_run(rest)?;
-            if let Some(next) = self.pages.provide(&needed) {
+            if !needed.is_empty()
+                && let Some(next) = self.pages().provide(&needed)
+            {
                 if next.reuses_keycodes {
                     // Nothing is down while the application catches up.
                     self.hold(&[]);
@@ -137,7 +124,7 @@ impl Typist<'_> {
             if seen.contains(&unit.keysym) || self.strokes.on_layout(unit.keysym).is_some() {
                 continue;
             }
-            if needed.len() == self.pages.capacity() {
+            if needed.len() == self.pages().capacity() {
                 // With no room at all even the first symbol has no place.
                 return if needed.is_empty() { Err(unmappable(unit)) } else { Ok((count, needed)) };
             }
@@ -150,7 +137,7 @@ impl Typist<'_> {
     fn press(&mut self, unit: &Unit) -> Result<(), PlanError> {
         let group = self.builder.group;
         let stroke = self.strokes.on_layout(unit.keysym).cloned();
-        let stroke = stroke.or_else(|| self.pages.stroke(unit.keysym, group)).ok_or_else(|| unmappable(unit))?;
+        let stroke = stroke.or_else(|| self.pages().stroke(unit.keysym)).ok_or_else(|| unmappable(unit))?;
         if stroke.group != group {
             self.hold(&[]);
             self.builder.lock_group(stroke.group);

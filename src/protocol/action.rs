@@ -103,9 +103,25 @@ pub enum Action {
         /// Held while scrolling.
         held: Option<ChordText>,
     },
+    /// Turns the wheel both ways by as many notches as come nearest to a distance.
+    ScrollPixels {
+        /// To the right; to the left when negative.
+        dx: i64,
+        /// Down; up when negative.
+        dy: i64,
+        /// Where; the pointer's place when absent.
+        at: Option<Coordinate>,
+        /// Held while scrolling.
+        held: Option<ChordText>,
+    },
     /// Types a text.
     Type {
         /// At most 16,384 characters, none of them U+0000.
+        text: String,
+    },
+    /// Pastes a text through the clipboard.
+    Paste {
+        /// As long as the message allows, without U+0000.
         text: String,
     },
     /// Presses chords in turn.
@@ -143,5 +159,10 @@ impl Action {
     /// Whether the action only looks.
     pub const fn is_read(&self) -> bool {
         matches!(self, Self::Screenshot | Self::Zoom { .. } | Self::CursorPosition)
+    }
+
+    /// Whether the action sends keys or moves the pointer: all but looking and waiting.
+    pub const fn is_input(&self) -> bool {
+        !self.is_read() && !matches!(self, Self::Wait { .. })
     }
 }

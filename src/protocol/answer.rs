@@ -41,6 +41,9 @@ pub struct ActionResult {
     /// The short text for a model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// `scroll_pixels`: how far the wheel was turned, to the right and down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notches: Option<[i8; 2]>,
     /// Where the pointer is, in session coordinates.
     pub cursor: [i32; 2],
     /// The last captured picture.

@@ -137,6 +137,7 @@ mod tests {
     fn sample() -> ActionResult {
         ActionResult {
             output: None,
+            notches: None,
             cursor: [5, 6],
             frame: FrameId { epoch: 1, serial: 2 },
             held: Held { keys: vec!["Shift_L".to_owned()], buttons: vec![Button::Left] },

@@ -35,6 +35,17 @@ pub enum Call {
     Batch(Vec<Action>),
 }
 
+impl Call {
+    /// Whether anything of it sends keys or moves the pointer.
+    pub fn sends_input(&self) -> bool {
+        match self {
+            Self::Act(action) => action.is_input(),
+            Self::Batch(actions) => actions.iter().any(Action::is_input),
+            Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status | Self::DisplayInfo => false,
+        }
+    }
+}
+
 /// A request with its method known and its parameters typed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
@@ -67,6 +78,10 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("batch", _) => Call::Batch(batch(params, meta.tool)?),
             _ => method::read::<NoParams>(params).map(|NoParams {}| Call::Ping)?,
         };
+        if meta.expect_window.is_some() && !call.sends_input() {
+            let message = "_meta: expect_window is looked at before input, and this sends none; leave it out";
+            return Err(Failure::new(ErrorKind::InvalidParams, message));
+        }
         Ok((method.name, call, meta))
     };
     match typed() {
@@ -179,6 +194,23 @@ mod tests {
     fn an_error_in_parameters_names_method_and_field() {
         let failure = with("left_click", r#"{"coordinat":[1,1]}"#).expect_err("misspelt");
         assert!(failure.message.contains("left_click") && failure.message.contains("coordinat"), "{}", failure.message);
+    }
+
+    #[test]
+    fn only_input_expects_a_window() {
+        let meta = r#""_meta":{"expect_window":{"title":"a"}}"#;
+        for (method, params, accepted) in [
+            ("type", r#""text":"a","#, true),
+            ("mouse_move", r#""coordinate":[1,1],"#, true),
+            ("batch", r#""actions":[{"name":"screenshot"},{"name":"key","input":{"text":"a"}}],"#, true),
+            ("batch", r#""actions":[{"name":"screenshot"}],"#, false),
+            ("screenshot", "", false),
+            ("wait", r#""duration":0,"#, false),
+            ("ping", "", false),
+        ] {
+            let called = with(method, &format!("{{{params}{meta}}}")).map_err(|failure| failure.kind);
+            assert_eq!(called.err(), (!accepted).then_some(ErrorKind::InvalidParams), "{method}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub const BATCH_ACTIONS: usize = 100;
 pub const REQUESTS_IN_FLIGHT: usize = 32;
 /// The longest `deadline_ms`.
 pub const DEADLINE_MS_MAX: u32 = 600_000;
+/// The longest `pace_ms`: slower than the slowest typist.
+pub const PACE_MS_MAX: u32 = 1_000;
 /// How long a client may take from connecting to the end of its request's head.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// The most bytes of a request's head. hyper refuses to go below 8 KiB, which is the contract's figure.

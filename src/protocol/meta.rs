@@ -1,6 +1,6 @@
 //! `params._meta`: what Deskhand adds to a model's own tool input.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::{
     error::{ErrorKind, Failure},
     limits,
-    units::FrameId,
+    units::{FrameId, Milliseconds},
+    window::{WindowMatch, WindowParams},
     wire::{self, Corners, Object, Whole},
 };
 
@@ -74,9 +75,12 @@ pub struct MetaParams {
     preset: Option<Preset>,
     /// Draw the pointer into the picture.
     cursor: Option<bool>,
-    /// The window that must have the input.
-    expect_window: Option<Value>,
-    /// A pause between characters.
+    /// The window that must get the input. It is looked at before each action that sends any, also in a batch: for the
+    /// pointer the window at the action's place (of a drag, where it begins; without a place, where the pointer is), for keys
+    /// and text the one with the focus. Another one is `target_mismatch`, and nothing of that action is sent. Methods that
+    /// send no input refuse it; the waiting and looking actions of a batch are not checked.
+    expect_window: Option<Object<WindowParams>>,
+    /// 1 to 1,000 milliseconds between the characters of a text, for applications that cannot keep up; none when absent.
     pace_ms: Option<Whole>,
     /// The older tool that `computer` follows.
     tool: Option<ToolVersion>,
@@ -137,6 +141,10 @@ pub struct Meta {
     pub cursor: CursorDrawing,
     /// Whether a picture waits.
     pub ordering: Ordering,
+    /// The window that must get the input; shared, because every action of a batch carries it.
+    pub expect_window: Option<Arc<WindowMatch>>,
+    /// A pause after each character but the last.
+    pub pace: Option<Milliseconds>,
     /// The older tool that `computer` follows.
     pub tool: ToolVersion,
 }
@@ -144,7 +152,7 @@ pub struct Meta {
 impl Meta {
     /// The keys that this version acts on, for `initialize`.
     pub const SUPPORTED: &'static [&'static str] =
-        &["observe", "deadline_ms", "if_changed", "format", "preset", "cursor", "tool"];
+        &["observe", "deadline_ms", "if_changed", "format", "preset", "cursor", "expect_window", "pace_ms", "tool"];
 
     /// Takes `_meta` out of a request's parameters.
     ///
@@ -164,6 +172,11 @@ impl Meta {
     }
 }
 
+fn pace(value: Whole) -> Result<Milliseconds, Failure> {
+    let pace = wire::milliseconds("pace_ms", value, limits::PACE_MS_MAX)?;
+    Ok(Milliseconds(u32::try_from(pace.as_millis()).unwrap_or(limits::PACE_MS_MAX)))
+}
+
 impl MetaParams {
     fn check(self) -> Result<Meta, Failure> {
         let later = [
@@ -174,8 +187,6 @@ impl MetaParams {
             ("format other than png", matches!(self.format, Some(ImageFormat::Jpeg | ImageFormat::Webp))),
             ("quality", self.quality.is_some()),
             ("preset other than fast", self.preset == Some(Preset::Compact)),
-            ("expect_window", self.expect_window.is_some()),
-            ("pace_ms", self.pace_ms.is_some()),
         ];
         if let Some((name, _)) = later.into_iter().find(|(_, given)| *given) {
             let message = format!("_meta: {name} is not part of this version; leave it out");
@@ -192,6 +203,8 @@ impl MetaParams {
             }),
             cursor: if self.cursor == Some(true) { CursorDrawing::With } else { CursorDrawing::Without },
             ordering: if self.observe.is_some() { Ordering::AtOnce } else { Ordering::AfterActions },
+            expect_window: self.expect_window.map(|Object(window)| window.check().map(Arc::new)).transpose()?,
+            pace: self.pace_ms.map(pace).transpose()?,
             tool: self.tool.unwrap_or_default(),
         })
     }
@@ -228,13 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn a_pace_is_checked_at_its_edges() {
+        let pace = |value: i64| take(&json!({ "pace_ms": value })).map(|meta| meta.pace);
+        assert_eq!(pace(1), Ok(Some(Milliseconds(1))));
+        assert_eq!(pace(1000), Ok(Some(Milliseconds(1000))));
+        for wrong in [0, 1001, -1] {
+            assert_eq!(pace(wrong).expect_err("range").kind, ErrorKind::OutOfRange);
+        }
+        assert_eq!(take(&json!({"pace_ms": null, "expect_window": null})), Ok(Meta::default()));
+    }
+
+    #[test]
     fn keys_of_later_versions_are_unsupported_and_unknown_ones_are_mistakes() {
         for later in [
             json!({"request_key": "a"}),
             json!({"observe": {}}),
             json!({"format": "jpeg"}),
             json!({"preset": "compact"}),
-            json!({"pace_ms": 5}),
             json!({"if_changed": {"frame": "1-2", "region": [0, 0, 1, 1]}}),
         ] {
             assert_eq!(take(&later).expect_err("later").kind, ErrorKind::Unsupported, "{later}");

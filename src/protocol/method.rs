@@ -12,7 +12,8 @@ use super::{
     json,
     params::{
         ButtonParams, ChordParams, ClickAtParams, ClickParams, DragParams, HoldKeyParams, IntoAction, KeyParams,
-        LeftClickDragParams, MouseMoveParams, NoParams, ScrollParams, TypeParams, WaitParams, ZoomParams,
+        LeftClickDragParams, MouseMoveParams, NoParams, PasteParams, ScrollParams, ScrollPixelsParams, TypeParams,
+        WaitParams, ZoomParams,
     },
     wire,
 };
@@ -97,9 +98,9 @@ pub(super) static METHODS: &[Method] = &[
     action!("drag", DragParams),
     action!("key_down", ChordParams, |params| Ok(Action::KeyDown { chord: super::action::ChordText(params.text) })),
     action!("key_up", ChordParams, |params| Ok(Action::KeyUp { chord: super::action::ChordText(params.text) })),
+    action!("paste", PasteParams),
     control::<BatchParams>("batch"),
-    later("scroll_pixels"),
-    later("paste"),
+    action!("scroll_pixels", ScrollPixelsParams),
     later("anthropic.tool_use"),
     later("openai.computer_call"),
     later("gemini.function_call"),

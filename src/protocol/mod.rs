@@ -24,4 +24,5 @@ pub mod schema;
 pub mod screen;
 pub mod token;
 pub mod units;
+pub mod window;
 pub mod wire;

@@ -71,6 +71,21 @@ pub struct ScrollParams {
     pub text: Option<String>,
 }
 
+/// `scroll_pixels`: rounded to whole notches of the wheel, which has no finer unit; vertical notches first.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScrollPixelsParams {
+    /// Where; the pointer's place when absent.
+    pub coordinate: Option<Point>,
+    /// Pixels to the right, negative to the left. They are the application's own, whatever the size of the session's
+    /// pictures: one notch is 53 of them unless the server is configured otherwise (`pixels_per_notch`).
+    pub dx: Whole,
+    /// Pixels down, negative up.
+    pub dy: Whole,
+    /// A chord held while scrolling.
+    pub text: Option<String>,
+}
+
 /// `type`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -151,6 +166,14 @@ pub struct ChordParams {
     pub text: String,
 }
 
+/// `paste`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasteParams {
+    /// As long as the message allows.
+    pub text: String,
+}
+
 /// Parameters that become an action once their own limits are checked.
 pub trait IntoAction {
     /// # Errors
@@ -199,6 +222,17 @@ impl IntoAction for ScrollParams {
     }
 }
 
+impl IntoAction for ScrollPixelsParams {
+    fn into_action(self) -> Result<Action, Failure> {
+        Ok(Action::ScrollPixels {
+            dx: self.dx.0,
+            dy: self.dy.0,
+            at: self.coordinate.map(Into::into),
+            held: self.text.map(ChordText),
+        })
+    }
+}
+
 impl IntoAction for TypeParams {
     fn into_action(self) -> Result<Action, Failure> {
         let text = match (self.text, self.secret) {
@@ -211,11 +245,26 @@ impl IntoAction for TypeParams {
             let most = limits::TEXT_CHARACTERS;
             return Err(wire::out_of_range("characters in text", characters, &format!("0..={most}; send it in parts")));
         }
-        if let Some(index) = text.chars().position(|character| character == '\0') {
-            let message = format!("character {index} of text is U+0000, which no keyboard has; leave it out");
-            return Err(Failure::new(ErrorKind::InvalidParams, message));
-        }
+        refuse_zero(&text, "which no keyboard has")?;
         Ok(Action::Type { text })
+    }
+}
+
+impl IntoAction for PasteParams {
+    fn into_action(self) -> Result<Action, Failure> {
+        refuse_zero(&self.text, "at which applications end a text")?;
+        Ok(Action::Paste { text: self.text })
+    }
+}
+
+/// Refuses U+0000, for this reason.
+fn refuse_zero(text: &str, reason: &str) -> Result<(), Failure> {
+    match text.chars().position(|character| character == '\0') {
+        Some(index) => {
+            let message = format!("character {index} of text is U+0000, {reason}; leave it out");
+            Err(Failure::new(ErrorKind::InvalidParams, message))
+        }
+        None => Ok(()),
     }
 }
 

@@ -29,6 +29,7 @@ pub fn limits() -> Map<String, Value> {
         ("batch_actions", limits::BATCH_ACTIONS.into()),
         ("requests_in_flight", limits::REQUESTS_IN_FLIGHT.into()),
         ("deadline_ms", limits::DEADLINE_MS_MAX.into()),
+        ("pace_ms", limits::PACE_MS_MAX.into()),
         ("handshake_ms", milliseconds(limits::HANDSHAKE_TIME)),
         ("header_bytes", limits::HEADER_BYTES.into()),
         ("header_lines", limits::HEADER_LINES.into()),

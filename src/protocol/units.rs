@@ -79,6 +79,55 @@ impl From<Milliseconds> for std::time::Duration {
     }
 }
 
+/// How many pixels an application scrolls by one notch of the wheel. X11 has wheels only as buttons, so nothing tells; what
+/// Chromium does is the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct PixelsPerNotch(u16);
+
+impl PixelsPerNotch {
+    /// The most: a whole screen of the largest height.
+    const MAX: u16 = 2160;
+
+    /// The number.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for PixelsPerNotch {
+    /// Chromium's on Linux without a desktop's settings (`kWheelScrollAmount` in its `ui/events`).
+    fn default() -> Self {
+        Self(53)
+    }
+}
+
+impl TryFrom<u16> for PixelsPerNotch {
+    type Error = String;
+
+    fn try_from(pixels: u16) -> Result<Self, Self::Error> {
+        if (1..=Self::MAX).contains(&pixels) {
+            return Ok(Self(pixels));
+        }
+        Err(format!("a notch of the wheel is 1 to {} pixels, such as 53; got {pixels}", Self::MAX))
+    }
+}
+
+impl From<PixelsPerNotch> for u16 {
+    fn from(value: PixelsPerNotch) -> Self {
+        value.0
+    }
+}
+
+impl std::str::FromStr for PixelsPerNotch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |_| format!("a notch of the wheel is a whole number of pixels, such as 53; got `{text}`");
+        text.parse::<u16>().map_err(wrong)?.try_into()
+    }
+}
+
 /// The identity of a captured picture, `epoch-serial` on the wire: equal frames have equal native pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameId {
@@ -130,6 +179,15 @@ impl JsonSchema for FrameId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_notch_is_at_least_a_pixel_and_at_most_a_screen() {
+        for (text, good) in [("1", true), ("53", true), ("2160", true), ("0", false), ("2161", false), ("70000", false)]
+        {
+            assert_eq!(text.parse::<PixelsPerNotch>().is_ok(), good, "{text}");
+        }
+        assert_eq!(PixelsPerNotch::default().get(), 53);
+    }
 
     #[test]
     fn frame_ids_read_back_what_they_print_and_nothing_else() {

@@ -15,7 +15,7 @@ use crate::{
     supervisor::{
         child::{DeathSignal, Launch, ProcessGroup},
         messages::CommandStatus,
-        probe::{Probe, Verdict},
+        probe::{Owner, Probe, Verdict},
     },
 };
 
@@ -27,7 +27,8 @@ const END_TIME: Duration = Duration::from_secs(1);
 pub(super) struct CommandDisplay<'a> {
     pub number: DisplayNumber,
     pub xauthority: Option<&'a Path>,
-    pub cookie: Option<&'a [u8; 16]>,
+    /// The server, where it is ours.
+    pub owner: Option<Owner<'a>>,
 }
 
 /// COMMAND and its processes.
@@ -100,7 +101,7 @@ impl CommandSlot {
         match std::mem::replace(&mut self.state, State::Empty) {
             State::Running(mut group) if group.leader() == child => {
                 group.leader_reaped();
-                let probe = Probe::start(display.number, display.cookie, now);
+                let probe = Probe::start(display.number, display.owner, now);
                 self.state = State::Asking { group, status, probe };
                 return Some(status);
             }

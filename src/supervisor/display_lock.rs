@@ -26,6 +26,8 @@ const FIRST: u16 = 99;
 const LAST: u16 = 1_999;
 /// A lock file is a process id in ten columns and a newline (`XFree86`, `os/utils.c`, and every X server since).
 const LOCK_BYTES: usize = 11;
+/// How supervisors are called, also those of another version or from another folder.
+const NAME: &str = "deskhand";
 /// A lock that changes hands this often while we look is not going to be ours.
 const ATTEMPTS: u32 = 8;
 
@@ -200,7 +202,7 @@ fn is_alive(holder: Pid) -> bool {
         // Another user's program cannot be looked at.
         _ => true,
     };
-    !is_dead && (name.starts_with('X') || is_supervisor)
+    !is_dead && (name.starts_with('X') || name.starts_with(NAME) || is_supervisor)
 }
 
 /// Xvfb makes the socket directory only for root.

@@ -40,7 +40,7 @@ use crate::{
 use child::{children, kill_remaining_children};
 use command::{CommandDisplay, CommandSlot};
 use messages::{CommandStatus, Handover, ToServer, ToSupervisor};
-use probe::Verdict;
+use probe::{Owner, Verdict};
 use runtime_directory::RuntimeDirectory;
 use server::ServerProcess;
 use signals::Signals;
@@ -113,10 +113,10 @@ impl Display {
             Self::Owned(display) => CommandDisplay {
                 number: display.number(),
                 xauthority: Some(display.cookie().path()),
-                cookie: Some(display.cookie().bits()),
+                owner: display.pid().map(|pid| Owner { pid, cookie: display.cookie().bits() }),
             },
             Self::Attached { number, xauthority } => {
-                CommandDisplay { number: *number, xauthority: xauthority.as_deref(), cookie: None }
+                CommandDisplay { number: *number, xauthority: xauthority.as_deref(), owner: None }
             }
         }
     }

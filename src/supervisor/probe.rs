@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt::socket_peercred,
+};
 
 use crate::{protocol::display::DisplayNumber, supervisor::cookie::PROTOCOL};
 
@@ -42,6 +44,20 @@ pub(super) fn somebody_listens(number: DisplayNumber) -> bool {
     listens(open(number)) || abstract_name.is_ok_and(|name| listens(open_at(&name)))
 }
 
+/// The server that must answer, and what only it may be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner<'a> {
+    /// The process that we started.
+    pub pid: u32,
+    /// What lets us in.
+    pub cookie: &'a [u8; 16],
+}
+
+/// Whether the listener on the other end (`SO_PEERCRED`: the credentials of `listen(2)`) is this process.
+fn belongs_to(socket: &UnixStream, pid: u32) -> bool {
+    socket_peercred(socket).is_ok_and(|listener| listener.pid.as_raw_nonzero().get().unsigned_abs() == pid)
+}
+
 /// A question to a display that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -62,20 +78,23 @@ pub(super) enum Verdict {
 
 impl Probe {
     /// Sends a connection set-up (X protocol, section 8). Any answer proves life, even a refusal; a cookie only keeps
-    /// the refusal out of the server's log.
-    pub(super) fn start(number: DisplayNumber, cookie: Option<&[u8; 16]>, now: Instant) -> Self {
+    /// the refusal out of the server's log, and nobody but our own server hears it: with somebody else on its socket the
+    /// display is as good as gone.
+    pub(super) fn start(number: DisplayNumber, owner: Option<Owner<'_>>, now: Instant) -> Self {
         let mut setup = vec![b'l', 0, 11, 0, 0, 0];
-        match cookie {
-            Some(bits) => {
+        match owner {
+            Some(Owner { cookie, .. }) => {
                 setup.extend([18, 0, 16, 0, 0, 0]);
                 setup.extend(PROTOCOL);
                 setup.extend([0, 0]);
-                setup.extend(bits);
+                setup.extend(cookie);
             }
             None => setup.extend([0; 6]),
         }
-        let socket = open(number).and_then(|mut socket| socket.write_all(&setup).map(|()| socket));
-        Self { socket: socket.ok(), deadline: now + ANSWER_TIME }
+        let trusted = |socket: &UnixStream| owner.is_none_or(|owner| belongs_to(socket, owner.pid));
+        let socket = open(number).ok().filter(trusted);
+        let socket = socket.and_then(|mut socket| socket.write_all(&setup).ok().map(|()| socket));
+        Self { socket, deadline: now + ANSWER_TIME }
     }
 
     pub(super) const fn socket(&self) -> Option<&UnixStream> {

@@ -80,6 +80,14 @@ impl OwnedDisplay {
         matches!(self.state, State::Running { .. })
     }
 
+    /// The server's process, once it is ready.
+    pub(super) fn pid(&self) -> Option<u32> {
+        match &self.state {
+            State::Running { group, .. } => Some(group.id()),
+            _ => None,
+        }
+    }
+
     /// The pipe on which the server says that it is ready.
     pub(super) const fn pipe(&self) -> Option<&PipeReader> {
         match &self.state {

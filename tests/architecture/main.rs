@@ -82,6 +82,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("std::env", &["config", "main"]),
     // Deskhand offers no shell: one module starts processes.
     ("std::process::Command", &["supervisor"]),
+    // A thread is no I/O, and a large picture is encoded by two; the other pure modules decide, which needs none.
+    ("std::thread", &["cli", "desktop", "image", "transport"]),
 ];
 
 /// Modules that do no I/O and take the time as an argument.

@@ -49,6 +49,9 @@ fn foreign_crates_outside_their_folder() {
     caught("engine/run.rs", "fn f() { std::env::var(\"DISPLAY\"); }", "std::env::var");
     caught("engine/run.rs", "use std::{env, io};", "std::env");
     caught("desktop/mod.rs", "use std::process::{Command, Stdio};", "std::process::Command");
+    caught("plan/keys.rs", "fn f() { std::thread::spawn(run); }", "std::thread");
+    caught("session/mod.rs", "use std::{thread, time::Duration};", "std::thread");
+    passes("image/png.rs", "fn f() { std::thread::scope(|scope| run(scope)); }");
     passes("desktop/mod.rs", "use x11rb::{connection::Connection, xcb_ffi};");
     passes("config.rs", "use clap::Parser; fn f() { std::env::vars_os(); }");
 }

@@ -50,7 +50,7 @@ fn drag() -> Gesture {
 fn a_cancel_ends_a_held_key_at_once_and_releases_it() {
     let scene = Scene::new();
     let cancellation = Cancellation::new();
-    let permit = Permit { cancellation: cancellation.clone(), deadline: None };
+    let permit = Permit { cancellation: cancellation.clone(), ..Permit::default() };
     let answer = scene.desktop.input().perform(hold_shift(), permit);
     scene.recorder.wait_for("the press", |seen| seen.iter().any(is_press).then_some(()));
     cancellation.cancel();

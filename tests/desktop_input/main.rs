@@ -5,6 +5,7 @@
 mod actions;
 mod faults;
 mod freeze;
+mod keymap;
 #[path = "../support/mod.rs"]
 mod support;
 mod typing;

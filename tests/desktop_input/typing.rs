@@ -50,7 +50,7 @@ fn an_application_that_cannot_acknowledge_gets_no_keycode_twice_and_the_call_say
     let xvfb = Xvfb::start("640x480");
     let recorder = focused_recorder_with(&xvfb, &RecorderOptions { answers_ping: false, ..RecorderOptions::default() });
     let desktop = Desktop::open(&xvfb.target()).unwrap();
-    let text = ideographs(0, 700);
+    let text = ideographs(0, 6000);
     let error = perform(desktop.input(), type_text(&text)).unwrap_err();
     assert_eq!((&error.cause, error.executed), (&InputCause::NoSpareKeys, Executed::Partial));
     let typed = usize::try_from(error.typed.unwrap()).unwrap();
@@ -58,7 +58,7 @@ fn an_application_that_cannot_acknowledge_gets_no_keycode_twice_and_the_call_say
     let first: String = text.chars().take(typed).collect();
     assert_eq!(received(&recorder), first);
     // Nor does a later call take a keycode away whose key may still be unread; what the keys mean already is no trouble.
-    let error = perform(desktop.input(), type_text("好")).unwrap_err();
+    let error = perform(desktop.input(), type_text("龍")).unwrap_err();
     assert_eq!((&error.cause, error.typed), (&InputCause::NoSpareKeys, Some(0)));
     perform(desktop.input(), type_text("plain")).unwrap();
     assert_eq!(received(&recorder), first + "plain");
@@ -101,7 +101,7 @@ fn without_a_window_to_type_into_nothing_is_typed() {
 #[test]
 fn an_application_that_hangs_ends_the_text_with_the_number_of_characters_that_it_will_read() {
     let scene = Scene::new();
-    let text = ideographs(0, 700);
+    let text = ideographs(0, 6000);
     scene.perform(type_text("x")).unwrap();
     let pause = scene.recorder.hang();
     let error = scene.perform(type_text(&text)).unwrap_err();

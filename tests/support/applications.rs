@@ -4,12 +4,15 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
+use serde_json::json;
 use tempfile::TempDir;
 use x11rb::protocol::xproto::Window;
 
-use super::{Display, Page, Process, Windows, files::wait_for_content};
+use super::{Controller, Display, PATIENCE, Page, Process, Windows, files::wait_for_content};
 
 /// Chromium with a page of ours, in a profile of its own.
 pub struct Chromium {
@@ -70,6 +73,17 @@ impl Mousepad {
         Self { window, process, file, _directory: directory }
     }
 
+    /// Saves until the file holds this text: what is pasted by hand arrives some time after its keys.
+    pub fn save_until(&self, controller: &mut Controller, text: &str) {
+        let begun = Instant::now();
+        while fs::read(&self.file).unwrap_or_default() != text.as_bytes() {
+            let saved = fs::read_to_string(&self.file).unwrap_or_default();
+            assert!(begun.elapsed() < PATIENCE, "the file holds {saved:?} instead of {text:?}");
+            controller.must("key", json!({"text": "ctrl+s"}));
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What was saved, once `wanted` agrees with it.
     pub fn wait_for_saved(&self, wanted: impl FnMut(&[u8]) -> bool) -> String {
         String::from_utf8(wait_for_content(&self.file, wanted)).unwrap()
@@ -109,7 +123,7 @@ impl Xterm {
 }
 
 /// Starts a program on a display, with nothing of this machine's settings, in its own home.
-fn start(display: &Display, command: &mut Command, home: &Path) -> Process {
+pub fn start(display: &Display, command: &mut Command, home: &Path) -> Process {
     let log = File::create(home.join("application.log")).unwrap();
     display
         .give_to(command)

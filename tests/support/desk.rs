@@ -16,7 +16,7 @@ use super::{PATIENCE, Process, process::Watched};
 
 /// The program under test: `deskhand` with a server that only does what the supervisor has to see.
 pub fn program() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_deskhand")).with_file_name("examples").join("supervised");
+    let path = Path::new(env!("CARGO_BIN_EXE_deskhand")).with_file_name("examples").join("deskhand-supervised");
     assert!(path.exists(), "{} is missing; run `cargo build --examples`", path.display());
     path
 }

@@ -109,6 +109,13 @@ impl Deskhand {
         fs::read_to_string(self.directory.path().join("deskhand.log")).unwrap_or_default()
     }
 
+    /// Waits for a server that ends by itself; `None` where it still runs.
+    pub fn exited(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let status = self.process.wait(limit)?;
+        self.ended = true;
+        Some(status)
+    }
+
     /// Asks the server to stop and waits for it. Returns how it ended, after checking that nothing of it is left.
     pub fn stop(mut self) -> ExitStatus {
         self.end(Signal::TERM)
@@ -116,6 +123,16 @@ impl Deskhand {
 
     /// Ends the server without a chance to clean up, and checks that nothing of it is left all the same.
     pub fn kill(mut self) -> ExitStatus {
+        self.end(Signal::KILL)
+    }
+
+    /// Kills every process of the server at once, so that none can clean up after another.
+    pub fn kill_everything(mut self) -> ExitStatus {
+        // The supervisor must not see its child die: it is stopped first.
+        self.process.signal(Signal::STOP);
+        for process in self.process.descendants() {
+            process.kill();
+        }
         self.end(Signal::KILL)
     }
 

@@ -158,6 +158,11 @@ impl Windows {
         [at.dst_x.into(), at.dst_y.into(), size.width.into(), size.height.into()]
     }
 
+    /// Waits until a managed window is at this place with this size.
+    pub fn wait_for_rectangle(&self, window: Window, wanted: [i32; 4]) {
+        self.wait_for(&format!("window at {wanted:?}"), |windows| (windows.rectangle(window) == wanted).then_some(()));
+    }
+
     fn focus_is_in(&self, window: Window) -> bool {
         let mut focus = self.connection.get_input_focus().unwrap().reply().unwrap().focus;
         while focus != window {

@@ -41,7 +41,7 @@ impl Managed {
 
 /// Such a desktop with Chromium in front of the controller.
 pub struct Browser {
-    _chromium: Chromium,
+    chromium: Chromium,
     pub page: Page,
     pub desktop: Managed,
 }
@@ -54,7 +54,7 @@ impl Browser {
         let chromium = Chromium::open(&desktop.server.display, &page, name);
         desktop.windows.wait_for_focus(chromium.window);
         page.wait_until_ready();
-        let mut browser = Self { _chromium: chromium, page, desktop };
+        let mut browser = Self { chromium, page, desktop };
         browser.wait_until_keys_arrive();
         browser
     }
@@ -97,6 +97,11 @@ impl Browser {
         self.page.forget_events();
         self.must(method, params);
         self.settle()
+    }
+
+    /// The browser's first process, which takes the X events.
+    pub fn pid(&self) -> u32 {
+        self.chromium.process.pid()
     }
 
     /// The middle of an element.

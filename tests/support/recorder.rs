@@ -218,7 +218,7 @@ fn record(connection: &RustConnection, messages: Messages, shared: &Shared) {
             Event::LeaveNotify(event) => Some(Recorded::Leave { time: event.time }),
             Event::FocusIn(_) => Some(Recorded::Focus { gained: true }),
             Event::FocusOut(_) => Some(Recorded::Focus { gained: false }),
-            Event::MappingNotify(_) => {
+            Event::MappingNotify(_) | Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_) => {
                 keymap.make_stale();
                 None
             }

@@ -1,42 +1,31 @@
-//! Texts to type, made by rule so that a lost, swapped or repeated character shows.
+//! Texts to type, so mixed that a lost, swapped or repeated character shows. `tests/apps` types the same files.
 
 /// How many characters [`ascii`] has.
 pub const ASCII_LENGTH: usize = 1019;
 /// How many characters [`mixed`] has.
 pub const MIXED_LENGTH: usize = 752;
-/// How many different Chinese characters are in [`mixed`]: far more than a keyboard has free keys.
-const CHINESE: u32 = 672;
 
-/// Every printable ASCII character about ten times, in lines; another order for each `run`.
+/// How far a text is turned from one run to the next. No factor of either length, so that every run has an order of its own;
+/// `tests/apps/texts.py` turns as far.
+const TURN: usize = 31;
+
+/// Every printable ASCII character about ten times, beside another one each time and at the end beside itself, in lines.
 pub fn ascii(run: usize) -> String {
-    const PRINTABLE: usize = 95;
-    // Steps that have no factor in common with 95 reach every character, and put others beside it each time.
-    const STRIDES: [usize; 4] = [1, 37, 58, 94];
-    const LINE: usize = 68;
-    (0..ASCII_LENGTH)
-        .map(|at| {
-            if at % LINE == LINE - 1 {
-                return '\n';
-            }
-            let nth = run * 7 + at * STRIDES[at / PRINTABLE % STRIDES.len()];
-            char::from(b' ' + u8::try_from(nth % PRINTABLE).unwrap())
-        })
-        .collect()
+    turned(include_str!("../corpora/texts/ascii.txt"), ASCII_LENGTH, run)
 }
 
-/// Latin with diacritics, Cyrillic, Greek, Hangul, emoji and hundreds of different Chinese characters; another order for
-/// each `run`.
+/// Latin with diacritics, Cyrillic, Greek, Hangul, emoji and 672 different Chinese characters – far more than a keyboard has
+/// free keys –, and at the end the first ones again, which were given keys long ago.
 pub fn mixed(run: usize) -> String {
-    let written = "Grüße aus Köln, naïve façade; Ελληνικά; Привет, мир; 日本語テスト; 한국어; 😀🚀✅ ½ € “ok”\n";
-    let mut text: Vec<char> = written.chars().collect();
-    let run = u32::try_from(run).unwrap();
-    // 257 has no factor in common with the count, so that each comes once.
-    text.extend((0..CHINESE).map(|nth| char::from_u32(0x4e00 + (nth * 257 + run * 31) % CHINESE).unwrap()));
-    assert!(text.len() <= MIXED_LENGTH);
-    // The rest is written again: characters that were given keys long ago.
-    let rest = MIXED_LENGTH - text.len();
-    text.extend(written.chars().cycle().take(rest));
-    text.into_iter().collect()
+    turned(include_str!("../corpora/texts/mixed.txt"), MIXED_LENGTH, run)
+}
+
+/// The text with its beginning put behind its end, further for each `run`.
+fn turned(text: &str, length: usize, run: usize) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    assert_eq!(characters.len(), length, "the file is another than the one that is written about");
+    characters.rotate_left(run * TURN % length);
+    characters.into_iter().collect()
 }
 
 /// Where two texts differ first, for messages that a person can read.

@@ -90,8 +90,13 @@ impl Xvfb {
         Target {
             display: DisplayNumber::new(self.display.number.try_into().unwrap()).unwrap(),
             xauthority: self.display.xauthority.clone(),
-            expected_server: Some(self.process.pid()),
+            expected_server: None,
         }
+    }
+
+    /// The display as one that Deskhand started itself: its keymap is made wide.
+    pub fn owned_target(&self) -> Target {
+        Target { expected_server: Some(self.process.pid()), ..self.target() }
     }
 
     /// A connection as Deskhand opens it.

@@ -3,3 +3,4 @@ pub(in crate::plan) mod key_aliases;
 pub(in crate::plan) mod keysym_names;
 pub(in crate::plan) mod keysym_values;
 pub(in crate::plan) mod legacy_characters;
+pub mod wide_characters;

@@ -1,0 +1,131 @@
+//! Who may still have keys in its queue that mean something by one of our pages, and waiting until nobody has.
+
+use std::collections::BTreeSet;
+
+use x11rb::protocol::xproto::{ConnectionExt as _, Window};
+
+use super::{
+    acknowledge::{Acknowledged, Acknowledger},
+    connection::{LinkError, OPERATION_TIME},
+    failure::InputCause,
+    focus,
+    permit::Permit,
+    station::Station,
+};
+use crate::plan::step::Keycode;
+
+/// An application with keys that it may not have looked up yet.
+#[derive(Debug)]
+struct Reader {
+    client: u32,
+    window: Window,
+    keys: BTreeSet<Keycode>,
+    /// How often they were pressed.
+    presses: u32,
+}
+
+/// The applications with unread keys: at most as many as the server has places for clients.
+#[derive(Debug)]
+pub struct Unread {
+    /// Asks them.
+    pub acknowledger: Acknowledger,
+    readers: Vec<Reader>,
+}
+
+impl Unread {
+    /// Nobody.
+    pub const fn new(acknowledger: Acknowledger) -> Self {
+        Self { acknowledger, readers: Vec::new() }
+    }
+
+    /// Forgets windows that have gone: what was in their queue is gone with them, and the ids may be other programs' by now.
+    pub fn forget_gone(&mut self, station: &Station) {
+        self.readers.retain(|reader| station.events.is_watched(reader.window));
+    }
+
+    /// Notes that a key has gone to a window.
+    pub fn note(&mut self, station: &mut Station, window: Window, keycode: Keycode) -> Result<(), LinkError> {
+        if !station.events.is_watched(window) {
+            station.events.watch(&station.hands.link, window)?;
+        }
+        let client = focus::client_of(station.link(), window);
+        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.client == client) {
+            reader.window = window;
+            reader.keys.insert(keycode);
+            reader.presses = reader.presses.saturating_add(1);
+        } else {
+            self.readers.push(Reader { client, window, keys: BTreeSet::from([keycode]), presses: 1 });
+        }
+        Ok(())
+    }
+
+    /// Whether the application of a window may have unread keys.
+    pub fn has(&self, station: &Station, window: Window) -> bool {
+        let client = focus::client_of(station.link(), window);
+        self.readers.iter().any(|reader| reader.client == client)
+    }
+
+    /// Learns how the application of a window tells that it has looked up its keys, unless some of them may be unread: then
+    /// it is too late to see it at rest.
+    pub fn learn(&mut self, station: &mut Station, window: Window, permit: &Permit) -> Result<(), InputCause> {
+        if self.has(station, window) { Ok(()) } else { self.acknowledger.learn(station, window, permit) }
+    }
+
+    /// Waits until an application has looked up its keys. There is no other proof than its own answer or the evidence of its
+    /// process, in this call or in a later one: an application with neither never gets a keycode with a second meaning.
+    pub fn await_one(&mut self, station: &mut Station, window: Window, permit: &Permit) -> Result<(), InputCause> {
+        let client = focus::client_of(station.link(), window);
+        if !window_exists(station, window)? {
+            // Whatever was in its queue is gone with it.
+            self.readers.retain(|reader| reader.client != client);
+            return Ok(());
+        }
+        let unread = self.readers.iter().find(|reader| reader.client == client).map_or(0, |reader| reader.presses);
+        match self.acknowledger.acknowledge(station, window, unread, permit)? {
+            Acknowledged::Yes => {
+                self.readers.retain(|reader| reader.client != client);
+                Ok(())
+            }
+            Acknowledged::Late => Err(InputCause::Unacknowledged),
+            Acknowledged::NoQuestion => Err(InputCause::NoSpareKeys),
+        }
+    }
+
+    /// Waits until every application has looked up these keys.
+    pub fn await_all_of(
+        &mut self,
+        station: &mut Station,
+        keys: &BTreeSet<Keycode>,
+        permit: &Permit,
+    ) -> Result<(), InputCause> {
+        let has_one = |reader: &&Reader| !keys.is_disjoint(&reader.keys);
+        while let Some(window) = self.readers.iter().find(has_one).map(|reader| reader.window) {
+            self.await_one(station, window, permit)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody has unread keys, but for applications that cannot be asked: those are taken at their silence.
+    pub fn await_everybody(&mut self, station: &mut Station, permit: &Permit) -> Result<(), InputCause> {
+        while let Some(window) = self.readers.first().map(|reader| reader.window) {
+            match self.await_one(station, window, permit) {
+                Err(InputCause::NoSpareKeys) => {
+                    let client = focus::client_of(station.link(), window);
+                    self.readers.retain(|reader| reader.client != client);
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn window_exists(station: &Station, window: Window) -> Result<bool, LinkError> {
+    let link = station.link();
+    let _limit = link.within(OPERATION_TIME);
+    let cookie = link.connection.get_window_attributes(window).map_err(|error| link.explain(error))?;
+    match cookie.reply_unchecked() {
+        Ok(reply) => Ok(reply.is_some()),
+        Err(error) => Err(link.explain(error)),
+    }
+}
