@@ -54,9 +54,39 @@ need_desktop() {
     need_browser
 }
 
+# The further applications of tests/apps.
+need_applications() {
+    need urxvt rxvt-unicode
+    need st stterm
+    need xfce4-terminal xfce4-terminal
+    need featherpad featherpad
+    need lowriter libreoffice-writer
+    need localc libreoffice-calc
+    need emacs-lucid emacs-lucid
+    need firefox-esr firefox-esr
+    need xfwm4 xfwm4
+    need dbus-run-session dbus-daemon
+    # Debian's own Python, for which alone its Tk is.
+    need_file /usr/share/doc/python3-tk python3-tk
+}
+
+# An X client for tests, written in Python.
+need_python_xlib() {
+    need_file /usr/lib/python3/dist-packages/Xlib/__init__.py python3-xlib
+}
+
 need_python() {
     need python3 python3 python3-venv
     if command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing_packages+=(python3-venv); fi
+}
+
+# The toolkits of the tests' probes, for the distribution's own Python.
+need_toolkits() {
+    local python=/usr/bin/python3
+    need_file "$python" python3
+    "$python" -c 'import gi; gi.require_version("Gtk", "3.0")' 2>/dev/null || missing_packages+=(python3-gi gir1.2-gtk-3.0)
+    "$python" -c 'import PyQt5.QtWidgets' 2>/dev/null || missing_packages+=(python3-pyqt5)
+    "$python" -c 'import tkinter' 2>/dev/null || missing_packages+=(python3-tk)
 }
 
 # Installs what was found missing; silent when nothing is.

@@ -1,0 +1,233 @@
+"""The table of applications: what `tests/apps/run` runs once everything is installed."""
+
+import argparse
+import os
+import pathlib
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import click_after
+import peers
+import table
+from columns import COLUMNS, TEXTS, Outcome, text_column
+from desktop import WINDOW_MANAGERS, Desktop, Failed, Refused
+from loads import LOADS
+from proof import received_from_a_static_keymap
+from rows import PEER_ROWS, QUICK_ROWS, ROWS
+
+SLOWEST_FAILURES = 3  # a cell with so many runs that ended in an exception is not measured to its end
+CLICK_TEXTS = ("ascii", "mixed", "han")
+
+
+def listed(known):
+    def parse(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/apps/run", description="Measures what applications receive from Deskhand.")
+    parser.add_argument("--rows", type=listed(ROWS), default=list(ROWS), help=f"of {','.join(ROWS)}")
+    parser.add_argument("--columns", type=listed([*COLUMNS, "click"]), default=[*COLUMNS, "click"], help=f"of {','.join(COLUMNS)},click")
+    parser.add_argument("--loads", type=listed(LOADS), default=list(LOADS), help=f"of {','.join(LOADS)}")
+    parser.add_argument("--runs", type=int, default=20, help="of each cell; 20")
+    parser.add_argument("--peers", action="store_true", help="xdotool, enigo and cua-driver as well")
+    parser.add_argument("--peer-runs", type=int, default=3, help="of each of their cells; 3")
+    parser.add_argument("--window-manager", choices=WINDOW_MANAGERS, default="openbox", help="of the table; clicks are measured with all")
+    parser.add_argument("--pace-ms", type=int, help="types the texts with _meta.pace_ms, for applications that cannot keep up")
+    parser.add_argument("--quick", action="store_true", help="one run of two texts on three rows, and no files")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent, help="folder for TABLE.md and cells.jsonl")
+    parser.add_argument("--binary", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--target", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.quick:
+        options.rows, options.columns, options.loads, options.runs = list(QUICK_ROWS), ["ascii", "mixed"], ["idle"], 1
+    return options
+
+
+class Session:
+    """One row's application on a desktop of its own, started again after it has failed."""
+
+    def __init__(self, binary, folder, row, window_manager, plain=False, peer=None):
+        self.how = binary, folder, row, window_manager, plain, peer
+        self.starts, self.desktop, self.app, self.meta = 0, None, None, {}
+
+    def application(self):
+        if self.app and self.app.is_running():
+            return self.app
+        self.close()
+        binary, folder, row, window_manager, plain, peer = self.how
+        self.starts += 1
+        kind = peer.name if peer else "deskhand"
+        self.desktop = Desktop(binary, folder / f"{row}-{kind}-{self.starts}", window_manager, plain)
+        self.app = ROWS[row](self.desktop, self.desktop.folder / "application")
+        self.app.meta = self.meta
+        self.hands = peer(self.desktop) if peer else None
+        return self.app
+
+    def close(self):
+        if self.desktop:
+            self.desktop.close()
+        self.desktop = self.app = None
+
+
+def measure_cell(session, cell, measure, runs):
+    """Runs a column so often; what stops a run is a failure of that run."""
+    exceptions = 0
+    while cell.runs < runs and exceptions < SLOWEST_FAILURES:
+        try:
+            outcome = measure(session.application(), cell.runs, cell.load)
+        except (Failed, Refused, OSError) as error:
+            outcome = Outcome(False, problem=str(error))
+            exceptions += 1
+            session.close()
+        cell.add(outcome)
+        for line in [outcome.problem] if outcome.problem else []:
+            print(f"    run {cell.runs}: {table.escaped(line)}", flush=True)
+    print(f"{cell.actor:10} {cell.row:17} {cell.column:7} {cell.load:8} {cell.shown().replace('<br>', '  ')}", flush=True)
+    return cell
+
+
+def measure_row(options, folder, row):
+    """All cells of a row, one after the other in the same application."""
+    session = Session(options.binary, folder, row, options.window_manager)
+    if options.pace_ms:
+        session.meta = {"_meta": {"pace_ms": options.pace_ms}}
+    unreceivable = {}
+    try:
+        for load in options.loads:
+            for column in options.columns:
+                if column == "click":
+                    continue
+                measure = COLUMNS[column][1]
+                if column in TEXTS:
+                    measure = lambda app, run, load_name, plain=measure: plain(app, run, load_name, lambda text: adjusted(text, unreceivable))
+                cell = measure_cell(session, table.Cell(row, column, load), measure, options.runs)
+                unknown = [character for character in cell.missing if character not in unreceivable]
+                if column in TEXTS and unknown:
+                    found = prove(options, folder, row, unknown)
+                    if found:
+                        unreceivable |= found
+                        cell = measure_cell(session, table.Cell(row, column, load), measure, options.runs)
+                if column in TEXTS:
+                    text = set((pathlib.Path(__file__).parent.parent / f"corpora/texts/{column}.txt").read_text(encoding="utf-8"))
+                    cell.unreceivable = {character: piece for character, piece in unreceivable.items() if character in text}
+                yield cell
+    finally:
+        session.close()
+
+
+def adjusted(text, unreceivable):
+    """The text as an application shows it that makes something else of some characters, whoever types them."""
+    return "".join(unreceivable.get(character, character) for character in text)
+
+
+def prove(options, folder, row, characters):
+    """Those of the characters that do not arrive from a plain keyboard either."""
+    print(f"    a keymap that simply has {len(characters)} missing characters …", flush=True)
+    try:
+        found = received_from_a_static_keymap(options.binary, folder / f"proof-{row}", ROWS[row], characters)
+    except (Failed, Refused, OSError) as error:
+        print(f"    no proof: {error}", flush=True)
+        return {}
+    wrong = {character: piece for character, piece in found.items() if piece != character}
+    # All of them wrong says more about the attempt than about the characters.
+    print(f"    {len(wrong)} of {len(found)} do not arrive from it either", flush=True)
+    return wrong
+
+
+def measure_peers(options, folder):
+    for peer in peers.PEERS.values():
+        if peer.missing:
+            continue
+        for row in (name for name in PEER_ROWS if name in options.rows):
+            # The window manager in the setting that is best for them.
+            session = Session(options.binary, folder, row, options.window_manager, plain=True, peer=peer)
+            try:
+                for column in ("ascii", "mixed"):
+                    measure = text_column(column, lambda text, session=session: session.hands.type(text))
+                    yield measure_cell(session, table.Cell(row, column, "idle", peer.name), measure, options.peer_runs)
+            finally:
+                session.close()
+
+
+def measure_clicks(options, folder):
+    for window_manager in WINDOW_MANAGERS:
+        for peer in [None, *(peer for peer in peers.PEERS.values() if options.peers and not peer.missing)]:
+            runs, names = (options.runs, CLICK_TEXTS) if peer is None else (1, ("mixed",))
+            try:
+                for landing in click_after.measure(options.binary, folder, window_manager, names, runs, peer):
+                    times = ", ".join(f"{one:.0f}" for one in landing.milliseconds)
+                    print(f"{landing.actor:10} click after {landing.text}, {window_manager}, {landing.target}: {times} ms", *landing.problems, flush=True)
+                    yield landing
+            except (Failed, Refused, OSError) as error:
+                print(f"no clicks with {window_manager}: {error}", flush=True)
+                yield click_after.Landing(window_manager, peer.name if peer else "Deskhand", names[0], "the page", [], [str(error)])
+
+
+def main():
+    options = arguments()
+    cells, landings, begun = [], [], time.time()
+    if options.peers:
+        peers.prepare(options.target)
+    missing = {name: peer.missing for name, peer in peers.PEERS.items() if options.peers and peer.missing}
+
+    def write(partial=""):
+        if options.quick:
+            return
+        version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
+        settings = [
+            f"{version}, {platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}; {partial or f'{(time.time() - begun) / 60:.0f} minutes'}",
+            f"{options.runs} runs of each cell, window manager {table.MANAGERS[options.window_manager]}",
+            *([f"texts typed with pace_ms {options.pace_ms}"] if options.pace_ms else []),
+            *(f"{name}: {what}" for name, what in LOADS.items() if name in options.loads),
+            *(f"{name} {peer.version(None)}" for name, peer in peers.PEERS.items() if options.peers and not peer.missing),
+        ]
+        names = {name: row.name for name, row in ROWS.items()}
+        options.output.mkdir(parents=True, exist_ok=True)
+        table.write(options.output, table.markdown(settings, names, cells, landings, missing), cells, landings)
+
+    with tempfile.TemporaryDirectory(prefix="deskhand-apps-") as folder:
+        folder = pathlib.Path(folder)
+        for row in options.rows:
+            for cell in measure_row(options, folder, row):
+                cells.append(cell)
+                write("unfinished")
+        if options.peers:
+            for cell in measure_peers(options, folder):
+                cells.append(cell)
+                write("unfinished")
+        if "click" in options.columns:
+            for landing in measure_clicks(options, folder):
+                landings.append(landing)
+                write("unfinished")
+    write()
+    bad = [cell for cell in cells if cell.actor == "Deskhand" and not cell.perfect]
+    if bad:
+        print(f"{len(bad)} of {len([cell for cell in cells if cell.actor == 'Deskhand'])} cells are not perfect")
+    return 1 if bad else 0
+
+
+def end(*_):
+    """Being told to end also ends the desktops; `timeout` says it twice, and the second time must not interrupt that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        traceback.print_exc(limit=1)
+        sys.exit(130)
