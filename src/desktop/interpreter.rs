@@ -179,7 +179,7 @@ impl Interpreter {
             station.input_follows();
             None
         };
-        let lifted = if is_text { self.lift_modifiers(station)? } else { Vec::new() };
+        let lifted = if has_text { self.lift_modifiers(station)? } else { Vec::new() };
         progress.sent |= !lifted.is_empty();
         let mut answered = false;
         for (index, step) in steps.iter().enumerate() {

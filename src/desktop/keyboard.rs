@@ -18,6 +18,7 @@ use super::{
 };
 use crate::plan::{
     gesture::Gesture,
+    held::keep_held,
     keymap::{KeyDescription, Keymap, KeymapDescription, ModifierMask},
     keysyms::name_of,
     step::{Group, Keycode, Keysym, Page, Step},
@@ -171,7 +172,9 @@ impl Keyboard {
             station.hands.ledger.record_locks(state.locks);
             station.hands.lock(EVERY_MODIFIER, ModifierMask::NONE, state.locks.group)?;
         }
-        Ok(steps)
+        let mut held: Vec<_> = station.hands.ledger.held_keys().collect();
+        held.retain(|&keycode| !keymap.modifiers_of(keycode).is_empty());
+        Ok(keep_held(steps, gesture, &held))
     }
 
     /// Locks a group for the keys that follow; the ledger knows which one to come back to.

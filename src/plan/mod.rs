@@ -4,6 +4,7 @@ mod chords;
 mod drag;
 pub mod fit;
 pub mod gesture;
+pub mod held;
 mod hosts;
 pub mod key_names;
 pub mod keymap;

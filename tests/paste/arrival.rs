@@ -52,6 +52,21 @@ fn mousepad_receives_every_character_in_place_of_what_is_selected() {
 }
 
 #[test]
+fn a_paste_arrives_while_modifiers_are_held_and_they_are_held_afterwards() {
+    let mut desktop = Managed::start("1024x768");
+    let mousepad = Mousepad::open(&desktop.server.display, "what was there");
+    desktop.windows.wait_for_focus(mousepad.window);
+    desktop.controller.must("key", json!({"text": "ctrl+a"}));
+    desktop.controller.must("key_down", json!({"text": "ctrl+alt"}));
+    let held = desktop.controller.must("paste", json!({"text": "pasted"}))["held"]["keys"].clone();
+    assert_eq!(held, json!(["Control_L", "Alt_L"]));
+    assert_eq!(desktop.windows.pressed_keys().len(), 2);
+    desktop.controller.must("key_up", json!({"text": "ctrl+alt"}));
+    desktop.controller.must("key", json!({"text": "ctrl+s"}));
+    mousepad.wait_for_saved(|content| content == b"pasted");
+}
+
+#[test]
 fn featherpad_receives_every_character_in_place_of_what_is_selected() {
     let mut desktop = Managed::start("1024x768");
     let featherpad = Application::featherpad(&desktop.server.display);

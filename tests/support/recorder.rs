@@ -3,7 +3,7 @@
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use x11rb::{
@@ -105,6 +105,11 @@ impl Recorder {
         self.wait(what, |log| look(&log.events))
     }
 
+    /// The same with a limit of its own; `None` when that has passed.
+    pub fn wait_within<T>(&self, limit: Duration, mut look: impl FnMut(&[Recorded]) -> Option<T>) -> Option<T> {
+        self.wait_until(Instant::now() + limit, |log| look(&log.events)).ok()
+    }
+
     /// Waits until the text of the keys that went down is at least as long as `text`, and returns it.
     pub fn wait_for_text(&self, text: &str) -> String {
         self.wait_for(&format!("{} characters", text.chars().count()), |events| {
@@ -135,19 +140,28 @@ impl Recorder {
         std::mem::take(&mut self.shared.log.lock().unwrap().events)
     }
 
-    fn wait<T>(&self, what: &str, mut look: impl FnMut(&Log) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
+    fn wait<T>(&self, what: &str, look: impl FnMut(&Log) -> Option<T>) -> T {
+        self.wait_until(Instant::now() + PATIENCE, look).unwrap_or_else(|mut log| {
+            // Not with the lock held: the thread that records still needs it.
+            let events = std::mem::take(&mut log.events);
+            drop(log);
+            panic!("the recorder does not see {what}; it has {events:#?}");
+        })
+    }
+
+    fn wait_until<T>(
+        &self,
+        deadline: Instant,
+        mut look: impl FnMut(&Log) -> Option<T>,
+    ) -> Result<T, MutexGuard<'_, Log>> {
         let mut log = self.shared.log.lock().unwrap();
         loop {
             if let Some(found) = look(&log) {
-                return found;
+                return Ok(found);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || log.ended {
-                // Not with the lock held: the thread that records still needs it.
-                let events = std::mem::take(&mut log.events);
-                drop(log);
-                panic!("the recorder does not see {what}; it has {events:#?}");
+                return Err(log);
             }
             log = self.shared.changed.wait_timeout(log, left).unwrap().0;
         }
