@@ -111,7 +111,8 @@ impl Desk {
     fn compare(&mut self, after: &str) -> Result<(), String> {
         let held = self.controller().must("status", json!({}))["held"].clone();
         let pressed = self.pressed();
-        let (told, model) = (model::names(&held), self.model.names());
+        let told = model::names(&held);
+        let model = self.model.settle(&told);
         // Keycodes have no names of their own; as many as the answer names must be down.
         let agree =
             told == model && pressed.keys.len() == told.0.len() && pressed.buttons == Vec::from_iter(told.1.clone());
@@ -178,9 +179,9 @@ impl Desk {
             }
             Ending::Abandon => {
                 self.controller.take().expect("it is connected").abandon();
-                self.wait_until_nothing_is_pressed(&what)?;
-                self.model = Model::default();
                 self.connect();
+                self.take_over();
+                self.model = Model::default();
                 self.compare(&what)
             }
             Ending::Stop | Ending::Kill => {
@@ -191,13 +192,23 @@ impl Desk {
                 self.freeze(id);
                 self.wait_until_nothing_is_pressed(&what)?;
                 self.model = Model::default();
-                self.controller().must("screenshot", json!({}));
+                // An action behind whose answer the input thread knows that its releases have happened.
+                self.controller().must("mouse_move", json!({"coordinate": [5, 5]}));
                 self.compare(&what)
             }
             Ending::KillDisplay => {
                 self.replace_display(id);
                 self.compare(&what)
             }
+        }
+    }
+
+    /// Acts as soon as the one who has gone no longer controls: what it had under way has ended then.
+    fn take_over(&mut self) {
+        let begun = Instant::now();
+        while let Err(error) = self.controller().call("mouse_move", json!({"coordinate": [5, 5]})) {
+            assert_eq!(error["data"]["kind"], "lease_held", "{error}");
+            assert!(begun.elapsed() < PATIENCE, "nobody ends the action of a controller that has gone");
         }
     }
 

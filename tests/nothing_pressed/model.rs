@@ -6,15 +6,22 @@ use serde_json::Value;
 
 use super::deeds::{Button, Deed, Key};
 
+/// Keys by their symbols and buttons by their numbers.
+pub type Names = (BTreeSet<String>, BTreeSet<u8>);
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
     keys: BTreeSet<Key>,
     buttons: BTreeSet<Button>,
+    /// The last action did nothing and failed: an action that had begun released everything, one that had not released nothing,
+    /// and its error does not tell which.
+    may_be_empty: bool,
 }
 
 impl Model {
     /// An action was done.
     pub fn done(&mut self, deed: &Deed) {
+        self.may_be_empty = false;
         match deed {
             Deed::KeyDown(key) => {
                 self.keys.insert(*key);
@@ -47,20 +54,29 @@ impl Model {
 
     /// An action failed. Once it had begun, it released everything.
     pub fn failed(&mut self, error: &Value) {
-        if error["data"]["executed"] != "no" {
+        if error["data"]["executed"] == "no" {
+            self.may_be_empty = true;
+        } else {
             *self = Self::default();
         }
     }
 
-    /// The names of the keys and the numbers of the buttons, sorted.
-    pub fn names(&self) -> (BTreeSet<String>, BTreeSet<u8>) {
+    /// The names of the keys and the numbers of the buttons that are held, given what the server says.
+    pub fn settle(&mut self, told: &Names) -> Names {
+        if std::mem::take(&mut self.may_be_empty) && *told == Names::default() {
+            *self = Self::default();
+        }
+        self.names()
+    }
+
+    fn names(&self) -> Names {
         let keys = self.keys.iter().map(|key| key.symbol().to_owned()).collect();
         (keys, self.buttons.iter().map(|button| button.number()).collect())
     }
 }
 
 /// `held` of an answer in the same form.
-pub fn names(held: &Value) -> (BTreeSet<String>, BTreeSet<u8>) {
+pub fn names(held: &Value) -> Names {
     let list = |field: &str| held[field].as_array().unwrap_or_else(|| panic!("held: {held}")).clone();
     let number = |name: &Value| match name.as_str().unwrap() {
         "left" => 1,
