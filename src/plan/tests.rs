@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     chord::parse_chord,
     gesture::{Chord, Gesture},
-    keymap::{Keymap, KeymapDescription, ModifierMask, Stroke},
+    keymap::{KeyDescription, Keymap, KeymapDescription, ModifierMask, Stroke},
     keysyms::unicode_of,
     simulator::{CONTROL_KEY, LEVEL_3_KEY, SHIFT_KEY, Simulator, keyboard, one_layout},
     step::{ButtonNumber, Direction, Expectation, Group, Keycode, Keysym, Presses, Step},
@@ -238,6 +238,25 @@ fn keycodes_that_programs_act_on_carry_no_pages() {
     let pages = steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page) } else { None });
     let used: BTreeSet<_> = pages.flat_map(|page| &page.keys).map(|key| key.keycode.0).collect();
     assert_eq!(used, BTreeSet::from([209, 210]), "208 leads to the upper levels");
+}
+
+#[test]
+fn a_key_that_means_a_command_to_programs_carries_no_characters() {
+    const UNDO: Keycode = Keycode(139);
+    const REDO: Keycode = Keycode(137);
+    let mut map = one_layout(keyboard(3));
+    for (keycode, keysym) in [(UNDO, 0xff65), (REDO, 0xff66)] {
+        let symbols = vec![Keysym(keysym)];
+        map.keys.push(KeyDescription { keycode, group_info: 1, types: [0; 4], width: 1, symbols });
+    }
+    map.keys.sort_by_key(|key| key.keycode);
+    let wide: Vec<_> = widen(&map).unwrap().page.keys.iter().map(|key| key.keycode).collect();
+    assert_eq!((wide.contains(&UNDO), wide.contains(&REDO)), (false, true));
+    let many: String = ('一'..).take(120).collect();
+    let steps = steps(&Gesture::Type(many), &Keymap::new(map), CENTRE, KeyboardState::default()).unwrap();
+    let pages = steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page) } else { None });
+    let paged: BTreeSet<_> = pages.flat_map(|page| &page.keys).map(|key| key.keycode).collect();
+    assert_eq!((paged.contains(&UNDO), paged.contains(&REDO)), (false, true));
 }
 
 #[test]
