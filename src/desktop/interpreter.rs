@@ -19,6 +19,7 @@ use super::{
     guard::{Guard, Holders},
     keyboard::Keyboard,
     ledger::{Ledger, Pressable},
+    overtaking::{Order, Overtaking},
     paste::Paste,
     permit::Permit,
     pointer::{self, Releases},
@@ -93,6 +94,8 @@ pub struct Interpreter {
     focus: Option<Window>,
     /// Who may receive this action's keys.
     receivers: Receivers,
+    /// Whether a long character may overtake others there.
+    overtaking: Overtaking,
     /// The buttons that this action has released.
     releases: Releases,
     put_back_at: Option<Instant>,
@@ -118,6 +121,7 @@ impl Interpreter {
             unread: Unread::new(Acknowledger::new(faults.acknowledging)),
             focus: None,
             receivers: Receivers::Windows,
+            overtaking: Overtaking::default(),
             releases: Releases::default(),
             put_back_at: None,
             clicks: Clicks::default(),
@@ -150,6 +154,7 @@ impl Interpreter {
         announce: &dyn Fn(Held),
     ) -> Result<(), InputCause> {
         self.focus = None;
+        self.overtaking = Overtaking::default();
         self.releases = Releases::default();
         let is_text = matches!(gesture, Gesture::Type(_));
         let has_text = is_text || matches!(gesture, Gesture::Paste(_));
@@ -379,6 +384,20 @@ impl Interpreter {
                 if let Some(window) = self.focus.filter(|&window| self.unread.has(station, window)) {
                     self.unread.await_one(station, window, permit)?;
                 }
+                return Ok(true);
+            }
+            Step::KeepOrder => {
+                let Some(window) = self.focus else { return Ok(false) };
+                if self.overtaking.order_in(station, window)? == Order::Kept {
+                    return Ok(false);
+                }
+                station.answer(permit)?;
+                self.unread.learn(station, window, permit)?;
+                self.unread.await_one(station, window, permit).map_err(|cause| match cause {
+                    // It is not the keys that are lacking here.
+                    InputCause::NoSpareKeys => InputCause::Unacknowledged,
+                    other => other,
+                })?;
                 return Ok(true);
             }
             Step::Typed(count) => {

@@ -1,5 +1,5 @@
 //! Which window a person would say it is: the application's top level around a window or at a place, with its class and
-//! title. Only asked when a request expects a certain window.
+//! title. Only asked when a request expects a certain window, or a text has characters that not every program keeps in order.
 //!
 //! Everything here was written by other clients: bounded lengths, bounded depths, sanitised text, and a window that vanishes
 //! meanwhile is no error.

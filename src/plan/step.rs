@@ -97,6 +97,9 @@ pub enum Step {
     Expect(Expectation),
     /// Waits until the focused application has looked up every key sent so far.
     Acknowledge,
+    /// The character that follows is beyond U+FFFF and the one before is not: waits until the focused application has taken
+    /// what was sent so far, if it is one in which such a character overtakes others.
+    KeepOrder,
     /// So many characters of the text have been sent up to here; for `typed: n`.
     Typed(u32),
 }

@@ -196,6 +196,28 @@ fn a_page_comes_once_for_as_many_characters_as_the_spare_keys_hold() {
 }
 
 #[test]
+fn the_order_is_kept_where_a_long_character_follows_a_short_one_and_before_its_modifiers() {
+    let mut map = one_layout(keyboard(20));
+    let wide = widen(&map).unwrap();
+    map.apply(&wide.page);
+    let steps = |text: &str| {
+        let gesture = Gesture::Type(text.to_owned());
+        steps(&gesture, &Keymap::new(map.clone()), CENTRE, KeyboardState::default()).unwrap()
+    };
+    let count = |text: &str| steps(text).iter().filter(|step| **step == Step::KeepOrder).count();
+    assert_eq!(["😀", "abc", "a世b", "😀😁x", "a😀", "a😀😁 😀\n😀"].map(count), [0, 0, 0, 0, 1, 3]);
+    let steps = steps("a😀");
+    let at = steps.iter().position(|step| *step == Step::KeepOrder).unwrap();
+    let down = steps[..at].iter().fold(0, |down, step| match step {
+        Step::Key(_, Direction::Press) => down + 1,
+        Step::Key(_, Direction::Release) => down - 1,
+        _ => down,
+    });
+    assert_eq!(down, 0);
+    assert!(matches!(steps[at - 1], Step::Typed(1) | Step::LockGroup(_)), "{:?}", steps[at - 1]);
+}
+
+#[test]
 fn what_is_added_in_free_places_waits_for_nobody() {
     let mut simulator = Simulator::new(keyboard(4), ModifierMask::NONE, FIRST);
     for text in ["漢", "字漢", "龍龜", "語"] {

@@ -29,6 +29,7 @@ pub(super) fn type_text(text: &str, keymap: &Keymap, state: KeyboardState) -> Re
         builder: Builder::new(state),
         held: Vec::new(),
         typed: 0,
+        last: None,
     };
     typist.builder.steps.push(Step::Expect(Expectation::Focus));
     typist.run(&units)?;
@@ -85,6 +86,8 @@ struct Typist<'a> {
     /// The modifier keys that are down, in the order of pressing.
     held: Vec<Keycode>,
     typed: u32,
+    /// The character before.
+    last: Option<char>,
 }
 
 impl Typist<'_> {
@@ -142,6 +145,11 @@ impl Typist<'_> {
             self.hold(&[]);
             self.builder.lock_group(stroke.group);
         }
+        if is_long(unit.character) && self.last.is_some_and(|last| !is_long(last)) {
+            // Before its modifiers: their presses are keys that wait in a queue, too.
+            self.builder.steps.push(Step::KeepOrder);
+        }
+        self.last = Some(unit.character);
         self.hold(&stroke.modifiers);
         self.builder.tap(Some(stroke.keycode));
         self.typed = unit.index + unit.length;
@@ -163,6 +171,11 @@ impl Typist<'_> {
             }
         }
     }
+}
+
+/// Whether a character is two units of UTF-16, which some programs treat as more than a character.
+const fn is_long(character: char) -> bool {
+    character as u32 > 0xffff
 }
 
 const fn unmappable(unit: &Unit) -> PlanError {
