@@ -38,7 +38,7 @@ pub mod keyboard;
 pub mod last_frame;
 pub mod ledger;
 pub mod observer;
-mod overtaking;
+pub mod overtaking;
 mod paste;
 pub mod permit;
 pub mod pointer;

@@ -2,7 +2,7 @@
 
 import time
 
-from desktop import Failed, Refused, wait_for
+from desktop import PATIENCE, Failed, Refused, wait_for
 
 ARRIVAL = 60  # seconds until text that was typed counts as lost; the applications take milliseconds
 WHOLE = 15  # seconds to see the whole of it before a mark is typed behind it
@@ -123,14 +123,35 @@ class Editor(Application):
         except (FileNotFoundError, UnicodeDecodeError):
             return ""
 
+    def _stamp(self):
+        """Another one whenever the file has been written."""
+        try:
+            found = self.file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def save_until(self, what, condition, limit=PATIENCE):
+        """Saves, and waits until what has been written since then is as it should be: the file may have held the same before."""
+        before = self._stamp()
+        self.desk("key", text=self.save_keys)
+        try:
+            wait_for(what, lambda: self._stamp() != before and condition(self.saved()), limit)
+            # Before the programs that take their time are waited for.
+            return time.time()
+        finally:
+            self.finish_saving()
+
+    def finish_saving(self):
+        """Waits until keys count again, in programs that take none while they save."""
+
     def wait_until_ready(self):
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 self.clear()
                 self.desk("type", text="ready")
-                self.desk("key", text=self.save_keys)
-                wait_for("its file", lambda: self.saved().rstrip("\n") == "ready", limit=20)
+                self.save_until("its file", lambda text: text.rstrip("\n") == "ready", limit=20)
                 self.clear()
                 return
             except (Failed, Refused):
@@ -138,22 +159,18 @@ class Editor(Application):
         raise Failed(f"{self.name} does not save what is typed; its file holds {self.saved()[:80]!r}")
 
     def wait_until_holds(self, text):
-        self.desk("key", text=self.save_keys)
-        wait_for("the text", lambda: self.saved() == text)
+        self.save_until("the text", lambda saved: saved == text)
 
     def received(self, wanted):
-        self.desk("key", text=self.save_keys)
         at = None
         try:
-            wait_for("the text", lambda: self.saved() == wanted, limit=WHOLE)
-            at = time.time()
+            at = self.save_until("the text", lambda saved: saved == wanted, limit=WHOLE)
         except Failed:
             pass
         mark = self.next_mark()
         self.desk("type", text=mark)
-        self.desk("key", text=self.save_keys)
         try:
-            wait_for("the mark", lambda: self.saved().rstrip("\n").endswith(mark), limit=ARRIVAL)
+            self.save_until("the mark", lambda saved: saved.rstrip("\n").endswith(mark), limit=ARRIVAL)
         except Failed:
             return self.saved(), None
         return self.saved().rstrip("\n").removesuffix(mark), at

@@ -107,9 +107,8 @@ def keys(app, number, load_name):
     if isinstance(app, Calc):
         with load(load_name, app.process, number):
             act(app, CALCULATING)
-        app.desk("key", text=app.save_keys)
         try:
-            wait_for("the cells", lambda: app.cells() == CALCULATED, EFFECT)
+            app.save_until("the cells", lambda _: app.cells() == CALCULATED, EFFECT)
         except Failed:
             pass
         return compared(CALCULATED, app.cells())
@@ -138,8 +137,10 @@ def clicks(action, selected):
         place = app.place(right=number % 5 * 9, down=number % 3 * 20)
         with load(load_name, app.process, number):
             app.desk(action, coordinate=place)
-        found = app.desktop.primary(EFFECT)
-        if found is None or not re.fullmatch(selected, found) or found.rstrip("\n") not in content.NUMBERED:
+        # A triple click selects a word on its way to the line.
+        is_right = lambda text: re.fullmatch(selected, text) and text.rstrip("\n") in content.NUMBERED
+        found = app.desktop.primary(EFFECT, is_right)
+        if found is None or not is_right(found):
             return Outcome(False, problem=f"{action} selected {found!r}")
         if isinstance(app, Terminal):
             return Outcome(True)
@@ -163,16 +164,14 @@ def prepare(app):
 
 def held(app, condition, what):
     """Whether the application comes to hold what it should."""
-    if isinstance(app, Browser):
-        look = lambda: app.page.state["text"]
-    else:
-        app.desk("key", text=app.save_keys)
-        look = app.saved
     try:
-        wait_for(what, lambda: condition(look()), EFFECT)
+        if isinstance(app, Browser):
+            wait_for(what, lambda: condition(app.page.state["text"]), EFFECT)
+        else:
+            app.save_until(what, condition, EFFECT)
         return Outcome(True)
     except Failed:
-        text = look()
+        text = app.page.state["text"] if isinstance(app, Browser) else app.saved()
         return Outcome(False, problem=f"not {what}: {texts.difference(content.NUMBERED, text).first or 'nothing has changed'}")
 
 
@@ -212,8 +211,9 @@ def drag(app, number, load_name):
     prepare(app)
     with load(load_name, app.process, number):
         app.desk("left_click_drag", start_coordinate=start, coordinate=end)
-    found = app.desktop.primary(EFFECT)
-    if found is None or found not in content.NUMBERED or found.count("\n") < 3:
+    is_right = lambda text: text in content.NUMBERED and text.count("\n") >= 3
+    found = app.desktop.primary(EFFECT, is_right)
+    if found is None or not is_right(found):
         return Outcome(False, problem=f"the drag selected {found!r}")
     if isinstance(app, Terminal):
         return Outcome(True)

@@ -218,13 +218,17 @@ class Desktop:
                 frame, since = now, time.monotonic()
             time.sleep(0.02)
 
-    def primary(self, limit=2.0):
-        """What is selected, once something is; `None` when nothing comes."""
+    def primary(self, limit=2.0, is_right=lambda _: True):
+        """What is selected, once it is right and stays so for a moment: a selection grows. Otherwise what it is at last;
+        `None` when nothing comes."""
         deadline = time.monotonic() + limit
+        found = None
         while time.monotonic() < deadline:
-            if text := self._xclip("-o"):
-                return text
-        return None
+            before, found = found, self._xclip("-o")
+            if found and found == before and is_right(found):
+                return found
+            time.sleep(0.1)
+        return found or None
 
     def forget_primary(self):
         """Lets nobody have a selection."""

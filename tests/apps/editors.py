@@ -37,6 +37,11 @@ class Emacs(Editor):
     name, window_class, packages = "Emacs (Lucid)", "emacs", ("emacs-lucid",)
     select_all, save_keys = "ctrl+x h", "ctrl+x ctrl+s"
 
+    def clear(self):
+        # Delete in an empty buffer is an error, and with every error Emacs throws away what has been typed ahead, from any
+        # keyboard (`command_error_default_function` calls `discard-input`): the text that follows would lack its beginning.
+        self.desk("key", text=f"x {self.select_all} Delete")
+
     def start(self):
         settings = [
             # No files beside the file, no questions, no newline that nobody typed.

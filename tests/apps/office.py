@@ -9,6 +9,7 @@ NAMES = {
     "style": "urn:oasis:names:tc:opendocument:xmlns:style:1.0",
     "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
     "table": "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
+    "fo": "urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0",
     "number": "urn:oasis:names:tc:opendocument:xmlns:datastyle:1.0",
 }
 DECLARED = " ".join(f'xmlns:{short}="{long}"' for short, long in NAMES.items())
@@ -70,6 +71,10 @@ class Office(Editor):
             home=self.folder, environment={"SAL_USE_VCLPLUGIN": self.plugin},
         )  # fmt: skip
 
+    def finish_saving(self):
+        # It throws away keys that come while it saves; when it has, its buttons change.
+        self.desktop.settle(quiet=0.3, limit=3)
+
     def saved(self):
         try:
             return self.read(xml.fromstring(self.file.read_bytes()))
@@ -83,8 +88,10 @@ class Writer(Office):
     triple_selects = "a sentence"
     empty = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<office:document {DECLARED} office:version="1.2" '
-        'office:mimetype="application/vnd.oasis.opendocument.text"><office:body><office:text><text:p/></office:text></office:body>'
-        "</office:document>\n"
+        'office:mimetype="application/vnd.oasis.opendocument.text"><office:styles><style:default-style style:family="paragraph">'
+        # Up goes to the place above, which is a certain character where all have one width.
+        '<style:text-properties fo:font-family="\'DejaVu Sans Mono\'" fo:font-size="10pt"/></style:default-style></office:styles>'
+        "<office:body><office:text><text:p/></office:text></office:body></office:document>\n"
     ).encode()
 
     def read(self, root):
