@@ -4,7 +4,7 @@
 //! character that is two units of UTF-16 straight into the document: of 16 emoji with spaces between, typed without a pause,
 //! all stood before the spaces, with each of its ways of taking keys (`gen`, GTK 3). A static keymap and XTEST show the same.
 //! When no further key waits as it takes a plain character, it puts that into the document at once. So it is asked whether
-//! it has taken what was sent, before such a character is pressed; that is exact however slow it is, and costs 1–3 ms.
+//! it has taken what was sent, before such a character is pressed; that is exact however slow it is, and costs some 5 ms each time.
 
 use x11rb::protocol::xproto::Window;
 

@@ -85,6 +85,8 @@ class Application:
         self.begin()
         self.desk("type", text=text)
         self.wait_until_holds(text)
+        # GTK shows the end of what was typed when it has measured it, be the cursor back at the beginning by then.
+        self.desktop.settle()
         self.desk("key", text=self.to_top)
 
     def wait_until_holds(self, text):
