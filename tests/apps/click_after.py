@@ -3,7 +3,6 @@ window waits for it."""
 
 import dataclasses
 import select
-import statistics
 import subprocess
 import threading
 import time
@@ -67,13 +66,17 @@ class Landing:
     target: str
     milliseconds: list
     problems: list
+    # On the page: how long after its last character.
+    after_text: list = dataclasses.field(default_factory=list)
+    measured: dict = dataclasses.field(default_factory=dict)
 
     def as_dict(self):
         return {"section": "click after text"} | dataclasses.asdict(self)
 
     @property
-    def median(self):
-        return statistics.median(self.milliseconds) if self.milliseconds else None
+    def perfect(self):
+        """Whether every click landed; how soon is for the reader."""
+        return bool(self.milliseconds) and not self.problems
 
 
 def measure(binary, folder, window_manager, names, runs, peer=None):
@@ -89,11 +92,13 @@ def measure(binary, folder, window_manager, names, runs, peer=None):
             for target in ("the page", "another window"):
                 landing = Landing(window_manager, peer.name if peer else "Deskhand", name, target, [], [])
                 for run in range(runs):
-                    landed, problem = once(desktop, app, recorder, hands, texts.read(name, run), target)
+                    landed, after_text, problem = once(desktop, app, recorder, hands, texts.read(name, run), target)
                     if problem:
                         landing.problems.append(problem)
                     if landed is not None:
-                        landing.milliseconds.append(landed)
+                        landing.milliseconds.append(round(landed, 1))
+                    if after_text is not None:
+                        landing.after_text.append(round(after_text, 1))
                 yield landing
         if hands:
             hands.close()
@@ -129,6 +134,9 @@ def once(desktop, app, recorder, hands, text, target):
     try:
         wait_for("the click", lambda: len(clicks()) > before, limit=LIMIT)
     except Failed as error:
-        return None, f"{problem} {error}".strip()
+        return None, None, f"{problem} {error}".strip()
     at = clicks()[before]
-    return ((at / 1000 if target == "the page" else at) - ended) * 1000, problem
+    if target != "the page":
+        return (at - ended) * 1000, None, problem
+    # It reports its last input with the click.
+    return at - ended * 1000, at - app.page.state["last"], problem

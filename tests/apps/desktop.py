@@ -202,8 +202,13 @@ class Desktop:
             return
         ready = self.folder / "window-manager-is-ready"
         ready.unlink(missing_ok=True)
-        command = ["openbox", "--sm-disable", "--config-file", ROOT / "xvfb/openbox.xml", "--startup", f"touch {ready}"]
-        # As README starts it, and as everybody else does, with the Compose file of its locale.
+        config = self.folder / "openbox.xml"
+        ours = (ROOT / "xvfb/openbox.xml").read_text(encoding="utf-8")
+        # As README starts it, and as everybody else does: it reads the Compose file of its locale at each change of the keymap.
+        if name == "openbox-compose":
+            ours = ours.replace("<rebindOnMappingNotify>no<", "<rebindOnMappingNotify>yes<")
+        config.write_text(ours, encoding="utf-8")
+        command = ["openbox", "--sm-disable", "--config-file", config, "--startup", f"touch {ready}"]
         compose = {"openbox": {"XCOMPOSEFILE": "/dev/null"}, "openbox-compose": {"LANG": "en_US.UTF-8", "LC_ALL": "C.UTF-8"}}
         self.start(command, environment=compose[name])
         wait_for("openbox", ready.exists)

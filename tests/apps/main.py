@@ -1,6 +1,7 @@
 """The table of applications: what `tests/apps/run` runs once everything is installed."""
 
 import argparse
+import hashlib
 import os
 import pathlib
 import platform
@@ -8,15 +9,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 
 import click_after
 import peers
+import store
 import table
 from columns import COLUMNS, TEXTS, Outcome, text_column
 from desktop import WINDOW_MANAGERS, Desktop, Failed, Refused
 from loads import LOADS
+from progress import Progress
 from proof import received_from_a_static_keymap
 from rows import PEER_ROWS, QUICK_ROWS, ROWS
 
@@ -46,7 +48,8 @@ def arguments():
     parser.add_argument("--window-manager", choices=WINDOW_MANAGERS, default="openbox", help="of the table; clicks are measured with all")
     parser.add_argument("--pace-ms", type=int, help="types the texts with _meta.pace_ms, for applications that cannot keep up")
     parser.add_argument("--quick", action="store_true", help="one run of two texts on three rows, and no files")
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent, help="folder for TABLE.md and cells.jsonl")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent, help="folder for TABLE.md and cells.jsonl; several runs may share it")
+    parser.add_argument("--anew", action="store_true", help="drops what the folder holds; otherwise the cells are added, each in place of its earlier self")
     parser.add_argument("--binary", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--target", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -161,60 +164,89 @@ def measure_peers(options, folder):
                 session.close()
 
 
-def measure_clicks(options, folder):
-    for window_manager in WINDOW_MANAGERS:
-        for peer in [None, *(peer for peer in peers.PEERS.values() if options.peers and not peer.missing)]:
-            runs, names = (options.runs, CLICK_TEXTS) if peer is None else (1, ("mixed",))
-            try:
-                for landing in click_after.measure(options.binary, folder, window_manager, names, runs, peer):
-                    times = ", ".join(f"{one:.0f}" for one in landing.milliseconds)
-                    print(f"{landing.actor:10} click after {landing.text}, {window_manager}, {landing.target}: {times} ms", *landing.problems, flush=True)
-                    yield landing
-            except (Failed, Refused, OSError) as error:
-                print(f"no clicks with {window_manager}: {error}", flush=True)
-                yield click_after.Landing(window_manager, peer.name if peer else "Deskhand", names[0], "the page", [], [str(error)])
+def measure_clicks(options, folder, window_manager):
+    for peer in [None, *(peer for peer in peers.PEERS.values() if options.peers and not peer.missing)]:
+        runs, names = (options.runs, CLICK_TEXTS) if peer is None else (1, ("mixed",))
+        try:
+            for landing in click_after.measure(options.binary, folder, window_manager, names, runs, peer):
+                times = ", ".join(f"{one:.0f}" for one in landing.milliseconds)
+                after = ", ".join(f"{one:.0f}" for one in landing.after_text)
+                after = f" ({after} from the last character)" if after else ""
+                print(f"{landing.actor:10} click after {landing.text}, {window_manager}, {landing.target}: {times} ms{after}", *landing.problems, flush=True)
+                yield landing
+        except (Failed, Refused, OSError) as error:
+            print(f"no clicks with {window_manager}: {error}", flush=True)
+            yield click_after.Landing(window_manager, peer.name if peer else "Deskhand", names[0], "the page", [], [str(error)])
+
+
+def origin(options):
+    """With what the cells are measured."""
+    version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
+    return {
+        "binary": f"{version}, SHA-256 {hashlib.sha256(options.binary.read_bytes()).hexdigest()[:12]}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}",
+        "window manager of the table": table.MANAGERS[options.window_manager],
+        **({"pace_ms": str(options.pace_ms)} if options.pace_ms else {}),
+    }
+
+
+def kinds(options, clicks):
+    """What there is to do, by what takes alike long."""
+    texts_and_actions = [column for column in options.columns if column != "click"]
+    yield from ((column, load) for _ in options.rows for load in options.loads for column in texts_and_actions)
+    if options.peers:
+        rows = [row for row in PEER_ROWS if row in options.rows]
+        yield from (peer.name for peer in peers.PEERS.values() if not peer.missing for _ in rows for _ in ("ascii", "mixed"))
+    if clicks:
+        yield from ("click" for _ in WINDOW_MANAGERS)
 
 
 def main():
     options = arguments()
-    cells, landings, begun = [], [], time.time()
+    measured, entries = origin(options), []
     if options.peers:
         peers.prepare(options.target)
     missing = {name: peer.missing for name, peer in peers.PEERS.items() if options.peers and peer.missing}
+    clicks = "click" in options.columns
+    progress = Progress(kinds(options, clicks))
+    if options.anew and not options.quick:
+        (options.output / store.FILE).unlink(missing_ok=True)
 
-    def write(partial=""):
+    def add(entry):
+        entry.measured = measured
+        entries.append(entry)
         if options.quick:
             return
-        version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
-        settings = [
-            f"{version}, {platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}; {partial or f'{(time.time() - begun) / 60:.0f} minutes'}",
-            f"{options.runs} runs of each cell, window manager {table.MANAGERS[options.window_manager]}",
-            *([f"texts typed with pace_ms {options.pace_ms}"] if options.pace_ms else []),
-            *(f"{name}: {what}" for name, what in LOADS.items() if name in options.loads),
-            *(f"{name} {peer.version(None)}" for name, peer in peers.PEERS.items() if options.peers and not peer.missing),
-        ]
-        names = {name: row.name for name, row in ROWS.items()}
-        options.output.mkdir(parents=True, exist_ok=True)
-        table.write(options.output, table.markdown(settings, names, cells, landings, missing), cells, landings)
+        with store.updated(options.output, [entry]) as (cells, landings):
+            runs = sorted({cell.runs for cell in cells if cell.actor == "Deskhand"})
+            settings = [
+                *table.origins([*cells, *landings]),
+                *([f"runs of each cell: {', '.join(map(str, runs))}"] if runs else []),
+                *(f"{name}: {what}" for name, what in LOADS.items() if any(cell.load == name for cell in cells)),
+                *(f"{name} {peer.version(None)}" for name, peer in peers.PEERS.items() if any(cell.actor == name for cell in cells)),
+            ]
+            names = {name: row.name for name, row in ROWS.items()}
+            page = table.markdown(settings, names, cells, landings, missing)
+            (options.output / "TABLE.md").write_text(page, encoding="utf-8")
 
     with tempfile.TemporaryDirectory(prefix="deskhand-apps-") as folder:
         folder = pathlib.Path(folder)
         for row in options.rows:
             for cell in measure_row(options, folder, row):
-                cells.append(cell)
-                write("unfinished")
+                add(cell)
+                progress.done((cell.column, cell.load))
         if options.peers:
             for cell in measure_peers(options, folder):
-                cells.append(cell)
-                write("unfinished")
-        if "click" in options.columns:
-            for landing in measure_clicks(options, folder):
-                landings.append(landing)
-                write("unfinished")
-    write()
-    bad = [cell for cell in cells if cell.actor == "Deskhand" and not cell.perfect]
+                add(cell)
+                progress.done(cell.actor)
+        for window_manager in WINDOW_MANAGERS if clicks else ():
+            for landing in measure_clicks(options, folder, window_manager):
+                add(landing)
+            progress.done("click")
+    ours = [entry for entry in entries if entry.actor == "Deskhand"]
+    bad = [entry for entry in ours if not entry.perfect]
     if bad:
-        print(f"{len(bad)} of {len([cell for cell in cells if cell.actor == 'Deskhand'])} cells are not perfect")
+        print(f"{len(bad)} of {len(ours)} cells are not perfect")
     return 1 if bad else 0
 
 

@@ -1,7 +1,7 @@
 """Cells, the lines of JSON and the Markdown table that they become."""
 
+import collections
 import dataclasses
-import json
 import statistics
 
 from columns import COLUMNS, TEXTS
@@ -26,6 +26,8 @@ class Cell:
     missing: str = ""
     # What the application makes of a character from any keyboard.
     unreceivable: dict = dataclasses.field(default_factory=dict)
+    # With what: the lines that head the page are made of it.
+    measured: dict = dataclasses.field(default_factory=dict)
 
     def add(self, outcome):
         self.runs += 1
@@ -69,6 +71,16 @@ def middle(numbers):
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
+def origins(entries):
+    """What measured how many of them: the same for all, unless the page is made of several runs."""
+    lines = []
+    for name in dict.fromkeys(name for entry in entries for name in entry.measured):
+        counts = collections.Counter(entry.measured.get(name, "not written down") for entry in entries)
+        values = [f"{value} ({count} of {len(entries)})" if len(counts) > 1 else value for value, count in counts.items()]
+        lines.append(f"{name}: {'; '.join(values)}")
+    return lines
+
+
 def markdown(settings, names, cells, landings, missing_peers):
     """The whole page. `settings` are lines about the run, `names` the rows' names."""
     lines = ["# What applications receive", "", "Written by `tests/apps/run`; `README.md` beside this page says what each cell means.", ""]
@@ -105,7 +117,7 @@ def peer_section(cells, names, missing):
 
 
 def landing_section(landings):
-    lines = ["## Milliseconds from the end of a text to a click that lands", "", "Median and longest.", ""]
+    lines = ["## Milliseconds from the end of a text to a click that lands", "", "Median and longest; of clicks on the page also from its last character.", ""]
     texts = list(dict.fromkeys(landing.text for landing in landings))
     heads = [f"{COLUMNS[text][0]}: {target}" for text in texts for target in ("the page", "another window")]
     lines += [row_of(["window manager", "typed by", *heads]), "|---" * (len(heads) + 2) + "|"]
@@ -115,12 +127,14 @@ def landing_section(landings):
             if (landing.window_manager, landing.actor) == (manager, actor):
                 times, bad = landing.milliseconds, len(landing.problems)
                 text = f"{middle(times)}, {max(times):,.0f}" if times else "none landed"
+                if landing.after_text:
+                    text += f" ({middle(landing.after_text)}, {max(landing.after_text):,.0f})"
                 shown[landing.text, landing.target] = text + (f"<br>**{bad} failed**" if bad else "")
         lines.append(row_of([MANAGERS[manager], actor, *(shown.get((text, target), "") for text in texts for target in ("the page", "another window"))]))
     return [*lines, ""]
 
 
-MANAGERS = {"openbox": "openbox, XCOMPOSEFILE=/dev/null", "openbox-compose": "openbox", "xfwm4": "xfwm4", "none": "none"}
+MANAGERS = {"openbox": "openbox, as `xvfb/session` starts it", "openbox-compose": "openbox that reads its Compose file", "xfwm4": "xfwm4", "none": "none"}
 
 
 def notes(cells, landings):
@@ -140,10 +154,3 @@ def notes(cells, landings):
 
 def escaped(text):
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)[:400].replace("|", "\\|")
-
-
-def write(folder, page, cells, landings):
-    (folder / "TABLE.md").write_text(page, encoding="utf-8")
-    with (folder / "cells.jsonl").open("w", encoding="utf-8") as file:
-        for entry in [*cells, *landings]:
-            file.write(json.dumps(entry.as_dict(), ensure_ascii=False) + "\n")
