@@ -59,6 +59,31 @@ fn class_4_a_program_that_answers_nothing_but_can_be_watched_receives_everything
     assert_that_all_arrives(silent);
 }
 
+/// Text in which long and short characters take turns, as in a row of emoji with spaces between.
+fn in_turns() -> String {
+    ('\u{1f400}'..'\u{1f43f}').flat_map(|animal| [animal, ' ', 'x']).collect()
+}
+
+/// Types it into a program that does as `LibreOffice` Writer, which is stopped at random.
+fn type_in_turns(acknowledging: Acknowledging) -> String {
+    let xvfb = Xvfb::start("640x480");
+    let application = Application::silent(&xvfb.display, &["gathering"]);
+    let scene = Scene::new(xvfb, acknowledging);
+    let (outcome, received) = type_while_it_stalls(&scene, &application, &in_turns());
+    assert_eq!(outcome.err(), None);
+    received
+}
+
+#[test]
+fn a_program_that_gathers_plain_characters_receives_emoji_in_their_place() {
+    assert_eq!(type_in_turns(Acknowledging::Awaited), in_turns());
+}
+
+#[test]
+fn without_being_asked_a_program_that_gathers_plain_characters_puts_emoji_before_them() {
+    assert_ne!(type_in_turns(Acknowledging::LeftOut), in_turns());
+}
+
 /// Its socket is empty and it waits in `select`, in the middle of its keys: where it waits is what counts.
 #[test]
 fn class_4_a_program_that_pauses_with_keys_in_its_queue_receives_everything() {
