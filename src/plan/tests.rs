@@ -277,8 +277,8 @@ fn a_key_that_means_a_command_to_programs_carries_no_characters() {
     let many: String = ('一'..).take(120).collect();
     let steps = steps(&Gesture::Type(many), &Keymap::new(map), CENTRE, KeyboardState::default()).unwrap();
     let pages = steps.iter().filter_map(|step| if let Step::Remap(page) = step { Some(page) } else { None });
-    let paged: BTreeSet<_> = pages.flat_map(|page| &page.keys).map(|key| key.keycode).collect();
-    assert_eq!((paged.contains(&UNDO), paged.contains(&REDO)), (false, true));
+    let used: BTreeSet<_> = pages.flat_map(|page| &page.keys).map(|key| key.keycode).collect();
+    assert_eq!((used.contains(&UNDO), used.contains(&REDO)), (false, true));
 }
 
 #[test]
