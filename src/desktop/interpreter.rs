@@ -382,7 +382,7 @@ impl Interpreter {
                 station.answer(permit)?;
                 // Only keycodes that change their meaning can be looked up wrongly.
                 if let Some(window) = self.focus.filter(|&window| self.unread.has(station, window)) {
-                    self.unread.await_one(station, window, permit)?;
+                    self.unread.await_one(station, window, 0, permit)?;
                 }
                 return Ok(true);
             }
@@ -393,7 +393,8 @@ impl Interpreter {
                 }
                 station.answer(permit)?;
                 self.unread.learn(station, window, permit)?;
-                self.unread.await_one(station, window, permit).map_err(|cause| match cause {
+                let keys = self.overtaking.unread(progress.typed.unwrap_or(0));
+                self.unread.await_one(station, window, keys, permit).map_err(|cause| match cause {
                     // It is not the keys that are lacking here.
                     InputCause::NoSpareKeys => InputCause::Unacknowledged,
                     other => other,

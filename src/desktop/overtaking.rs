@@ -23,6 +23,8 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overtaking {
     known: Option<(Window, Order)>,
+    /// How many characters had been typed when the program was asked last.
+    asked_at: u32,
 }
 
 impl Overtaking {
@@ -37,16 +39,22 @@ impl Overtaking {
         self.known = Some((window, order));
         Ok(order)
     }
+
+    /// How many characters the program may have to read before it answers, the text having come so far.
+    pub fn unread(&mut self, typed: u32) -> u32 {
+        typed - std::mem::replace(&mut self.asked_at, typed).min(typed)
+    }
 }
 
 /// What `WM_CLASS`, the instance and the class, says about the order. A program that claims another's name is typed into a
-/// little slower.
+/// little slower. Calc keeps the order.
 fn order_of(class: &[String; 2]) -> Order {
     let is_office = |name: &String| {
         let name = name.to_ascii_lowercase();
         name.starts_with("libreoffice") || name == "soffice"
     };
-    if class.iter().any(is_office) { Order::Lost } else { Order::Kept }
+    let is_calc = class.iter().any(|name| name.eq_ignore_ascii_case("libreoffice-calc"));
+    if class.iter().any(is_office) && !is_calc { Order::Lost } else { Order::Kept }
 }
 
 #[cfg(test)]
@@ -54,12 +62,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_window_of_the_office_counts_and_no_other() {
+    fn every_window_of_the_office_counts_but_those_of_calc_and_no_other() {
         let order = |instance: &str, class: &str| order_of(&[instance.to_owned(), class.to_owned()]);
         assert_eq!(order("libreoffice", "libreoffice-writer"), Order::Lost);
         assert_eq!(order("libreoffice", "LibreOffice 7.4"), Order::Lost);
         assert_eq!(order("soffice", "Soffice"), Order::Lost);
+        assert_eq!(order("libreoffice", "libreoffice-calc"), Order::Kept);
         assert_eq!(order("mousepad", "Mousepad"), Order::Kept);
         assert_eq!(order("", ""), Order::Kept);
+    }
+
+    #[test]
+    fn only_what_was_typed_since_the_last_answer_is_waited_for() {
+        let mut overtaking = Overtaking::default();
+        assert_eq!([700, 702, 702].map(|typed| overtaking.unread(typed)), [700, 2, 0]);
     }
 }

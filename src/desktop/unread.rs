@@ -73,7 +73,14 @@ impl Unread {
 
     /// Waits until an application has looked up its keys. There is no other proof than its own answer or the evidence of its
     /// process, in this call or in a later one: an application with neither never gets a keycode with a second meaning.
-    pub fn await_one(&mut self, station: &mut Station, window: Window, permit: &Permit) -> Result<(), InputCause> {
+    /// `others` are keys that no page is about and that it has to read first: it gets time for them, too.
+    pub fn await_one(
+        &mut self,
+        station: &mut Station,
+        window: Window,
+        others: u32,
+        permit: &Permit,
+    ) -> Result<(), InputCause> {
         let client = focus::client_of(station.link(), window);
         if !window_exists(station, window)? {
             // Whatever was in its queue is gone with it.
@@ -81,6 +88,7 @@ impl Unread {
             return Ok(());
         }
         let unread = self.readers.iter().find(|reader| reader.client == client).map_or(0, |reader| reader.presses);
+        let unread = unread.max(others);
         match self.acknowledger.acknowledge(station, window, unread, permit)? {
             Acknowledged::Yes => {
                 self.readers.retain(|reader| reader.client != client);
@@ -100,7 +108,7 @@ impl Unread {
     ) -> Result<(), InputCause> {
         let has_one = |reader: &&Reader| !keys.is_disjoint(&reader.keys);
         while let Some(window) = self.readers.iter().find(has_one).map(|reader| reader.window) {
-            self.await_one(station, window, permit)?;
+            self.await_one(station, window, 0, permit)?;
         }
         Ok(())
     }
@@ -108,7 +116,7 @@ impl Unread {
     /// Waits until nobody has unread keys, but for applications that cannot be asked: those are taken at their silence.
     pub fn await_everybody(&mut self, station: &mut Station, permit: &Permit) -> Result<(), InputCause> {
         while let Some(window) = self.readers.first().map(|reader| reader.window) {
-            match self.await_one(station, window, permit) {
+            match self.await_one(station, window, 0, permit) {
                 Err(InputCause::NoSpareKeys) => {
                     let client = focus::client_of(station.link(), window);
                     self.readers.retain(|reader| reader.client != client);

@@ -13,7 +13,7 @@ from office import Calc
 from terminals import Terminal
 
 STILL = 0.6  # seconds after which a click no longer belongs to the double click before it; toolkits take 0.25–0.5
-EFFECT = 5  # seconds until an action counts as without effect
+EFFECT = 15  # seconds until an action counts as without effect; LibreOffice saves for 6 on a machine with too much to do
 
 
 @dataclasses.dataclass
