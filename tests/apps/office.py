@@ -107,7 +107,8 @@ class Calc(Office):
     """Its text goes down the first column, a line a cell. The column is for text, or it would count what looks like numbers."""
 
     name, window_class, file_name = "LibreOffice Calc", "libreoffice", "note.fods"
-    text_at = (100, 0.55)
+    # The column ends 120 pixels from the left, and every action begins in it.
+    text_at = (60, 0.55)
     empty = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<office:document {DECLARED} office:version="1.2" '
         'office:mimetype="application/vnd.oasis.opendocument.spreadsheet"><office:automatic-styles>'
