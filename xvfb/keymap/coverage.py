@@ -3,7 +3,7 @@
 
     xvfb/keymap/coverage.py [PLACES] [--work DIRECTORY] [--write]
 
-PLACES (default 5062) is how many characters of `src/plan/tables/wide_characters.rs` the keymap takes. The texts are those of
+PLACES (default 5032) is how many characters of `src/plan/tables/wide_characters.rs` the keymap takes. The texts are those of
 Debian packages (SOURCES), which `apt-get download` fetches into DIRECTORY (default: a temporary one); none of them is a source
 of the frequencies. A text is a paragraph or a message of at least 20 characters in the language's own script. Prints a Markdown
 table; `--write` puts it into `README.md` beside this file.
@@ -156,7 +156,7 @@ def row(language, kind, texts, version, held, missing):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("places", nargs="?", type=int, default=5062, help="how many characters the keymap takes")
+    arguments.add_argument("places", nargs="?", type=int, default=5032, help="how many characters the keymap takes")
     arguments.add_argument("--work", type=pathlib.Path, help="where packages are kept from one run to the next")
     arguments.add_argument("--write", action="store_true", help="put the table into README.md")
     arguments.add_argument("--missing", action="store_true", help="say on standard error what is missing most")
