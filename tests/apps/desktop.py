@@ -1,5 +1,6 @@
 """A display with a window manager, Deskhand on it, and what the harness itself looks at: windows, focus, selections."""
 
+import base64
 import itertools
 import json
 import os
@@ -222,6 +223,11 @@ class Desktop:
             if now != frame:
                 frame, since = now, time.monotonic()
             time.sleep(0.02)
+
+    def picture(self, file):
+        """The screen as it is now."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(self.controller("screenshot")["image"]["data"]))
 
     def primary(self, limit=2.0, is_right=lambda _: True):
         """What is selected, once it is right and stays so for a moment: a selection grows. Otherwise what it is at last;

@@ -49,6 +49,7 @@ def arguments():
     parser.add_argument("--pace-ms", type=int, help="types the texts with _meta.pace_ms, for applications that cannot keep up")
     parser.add_argument("--quick", action="store_true", help="one run of two texts on three rows, and no files")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent, help="folder for TABLE.md and cells.jsonl; several runs may share it")
+    parser.add_argument("--pictures", type=pathlib.Path, help="folder for a picture of the screen after each run that did not pass")
     parser.add_argument("--anew", action="store_true", help="drops what the folder holds; otherwise the cells are added, each in place of its earlier self")
     parser.add_argument("--binary", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--target", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
@@ -64,6 +65,8 @@ class Session:
     def __init__(self, binary, folder, row, window_manager, plain=False, peer=None):
         self.how = binary, folder, row, window_manager, plain, peer
         self.starts, self.desktop, self.app, self.meta = 0, None, None, {}
+        # Where a picture of each run goes that did not pass; nowhere by default.
+        self.pictures = None
 
     def application(self):
         if self.app and self.app.is_running():
@@ -90,6 +93,8 @@ def measure_cell(session, cell, measure, runs):
     while cell.runs < runs and exceptions < SLOWEST_FAILURES:
         try:
             outcome = measure(session.application(), cell.runs, cell.load)
+            if not outcome.passed and session.pictures:
+                session.desktop.picture(session.pictures / f"{cell.row}-{cell.column}-{cell.load}-{cell.runs + 1}.png")
         except (Failed, Refused, OSError) as error:
             outcome = Outcome(False, problem=str(error))
             exceptions += 1
@@ -104,6 +109,7 @@ def measure_cell(session, cell, measure, runs):
 def measure_row(options, folder, row):
     """All cells of a row, one after the other in the same application."""
     session = Session(options.binary, folder, row, options.window_manager)
+    session.pictures = options.pictures
     if options.pace_ms:
         session.meta = {"_meta": {"pace_ms": options.pace_ms}}
     unreceivable = {}
