@@ -4,8 +4,8 @@
 //! The record stands in a property of the root window, which outlives us. Any client can write it; it is read as what it
 //! may be, and the worst that a forged one does is to change keys, which its author could do without us.
 //!
-//! Two key types that no key uses stay behind, and with them the modifier of the fifth level: X.Org's server never takes key
-//! types away (a shorter list is accepted and ignored, tried with 21.1).
+//! Where the layout had no key type of eight levels, two that no key uses stay behind, and with them the modifier of the fifth
+//! level: X.Org's server never takes key types away (a shorter list is accepted and ignored, tried with 21.1).
 
 use x11rb::{
     connection::Connection as _,
@@ -26,7 +26,7 @@ use crate::plan::{
 /// The property's name.
 const PROPERTY: &[u8] = b"_DESKHAND_BORROWED_KEYS";
 /// The first word of the property: another form would get another number.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// 248 keys with 32 symbols and six other words, and the two before them.
 const WORDS: u32 = 248 * 38 + 2;
 /// The words of a key before its symbols: keycode, groups, types, width, modifiers, how many symbols.
@@ -42,8 +42,8 @@ struct Original {
 /// The keys that are not as their owner left them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BorrowedKeys {
-    /// How many key types there were.
-    types: usize,
+    /// The key type of the pages' groups.
+    key_type: u8,
     originals: Vec<Original>,
 }
 
@@ -55,8 +55,8 @@ impl BorrowedKeys {
 
     /// Writes down what a page is about to change, here and on the display.
     pub fn note(&mut self, link: &Link, before: &KeymapDescription, page: &Page) -> Result<(), LinkError> {
-        if self.is_empty() {
-            self.types = before.types.len();
+        if let Some(key) = page.keys.first() {
+            self.key_type = key.types[3];
         }
         let known = self.originals.len();
         let changed = page.keys.iter().map(|key| key.keycode).chain(page.modifier.map(|key| key.keycode));
@@ -76,7 +76,7 @@ impl BorrowedKeys {
     /// Puts the keys back, those of them that are still as a page left them, and forgets them.
     pub fn put_back(&mut self, link: &Link, now: &KeymapDescription) -> Result<(), LinkError> {
         let borrowed = std::mem::take(self);
-        let ours = |key: &&Original| now.key(key.key.keycode).is_some_and(|key| is_ours(key, now, borrowed.types));
+        let ours = |key: &&Original| now.key(key.key.keycode).is_some_and(|key| is_ours(key, borrowed.key_type));
         let originals: Vec<_> = borrowed.originals.iter().filter(ours).collect();
         let keys: Vec<_> = originals.iter().map(|original| original.key.clone()).collect();
         let modifiers: Vec<_> = originals
@@ -117,12 +117,11 @@ impl BorrowedKeys {
     }
 }
 
-/// Whether a key is as one of our pages leaves it: a group of it uses a key type that was added, or it leads to the fifth
-/// level, where there was no such key.
-fn is_ours(key: &KeyDescription, now: &KeymapDescription, types: usize) -> bool {
-    let groups = usize::from(key.group_info & 0x0f).min(4);
-    let added = key.types[..groups].iter().any(|&index| usize::from(index) >= types && types < now.types.len());
-    added || key.symbols == [Keysym::LEVEL_5_SHIFT]
+/// Whether a key is as one of our pages leaves it: four groups, of which the last three have the pages' type, as no layout has
+/// it, or it leads to the fifth level, where there was no such key.
+fn is_ours(key: &KeyDescription, key_type: u8) -> bool {
+    let paged = key.group_info & 0x0f == 4 && key.types[1..] == [key_type; 3];
+    paged || key.symbols == [Keysym::LEVEL_5_SHIFT]
 }
 
 fn property(link: &Link) -> Result<Atom, ReplyError> {
@@ -130,8 +129,7 @@ fn property(link: &Link) -> Result<Atom, ReplyError> {
 }
 
 fn encode(borrowed: &BorrowedKeys) -> Vec<u32> {
-    // A server has some thirty types.
-    let mut words = vec![FORM, u32::try_from(borrowed.types).unwrap_or(u32::MAX)];
+    let mut words = vec![FORM, borrowed.key_type.into()];
     for Original { key, modifiers } in &borrowed.originals {
         let count = u32::try_from(key.symbols.len()).unwrap_or(0);
         words.extend([key.keycode.0.into(), key.group_info.into(), u32::from_le_bytes(key.types)]);
@@ -143,7 +141,7 @@ fn encode(borrowed: &BorrowedKeys) -> Vec<u32> {
 
 fn decode(words: &[u32]) -> Option<BorrowedKeys> {
     let byte = |word: u32| u8::try_from(word).ok();
-    let (&[FORM, key_types], mut rest) = words.split_first_chunk::<2>()? else { return None };
+    let (&[FORM, key_type], mut rest) = words.split_first_chunk::<2>()? else { return None };
     let mut originals = Vec::new();
     while let Some((&[keycode, group_info, types, width, modifiers, count], symbols)) =
         rest.split_first_chunk::<KEY_WORDS>()
@@ -159,7 +157,7 @@ fn decode(words: &[u32]) -> Option<BorrowedKeys> {
         originals.push(Original { key, modifiers: ModifierMask(byte(modifiers)?) });
         rest = later;
     }
-    Some(BorrowedKeys { types: usize::try_from(key_types).ok()?, originals })
+    Some(BorrowedKeys { key_type: byte(key_type)?, originals })
 }
 
 #[cfg(test)]
@@ -175,7 +173,10 @@ mod tests {
             symbols: symbols.iter().map(|&keysym| Keysym(keysym)).collect(),
         };
         let original = |key, mask| Original { key, modifiers: ModifierMask(mask) };
-        BorrowedKeys { types: 28, originals: vec![original(key(203, &[0xff7e, 0]), 0x80), original(key(250, &[]), 0)] }
+        BorrowedKeys {
+            key_type: 28,
+            originals: vec![original(key(203, &[0xff7e, 0]), 0x80), original(key(250, &[]), 0)],
+        }
     }
 
     #[test]
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn a_record_that_makes_no_sense_is_no_record() {
         let words = encode(&borrowed());
-        for broken in [&words[..1], &words[..words.len() - 7], &[FORM, 1, 300, 0, 0, 0, 0, 0][..], &[2, 1][..], &[]] {
+        for broken in [&words[..1], &words[..words.len() - 7], &[FORM, 1, 300, 0, 0, 0, 0, 0][..], &[1, 1][..], &[]] {
             assert!(decode(broken).is_none_or(|borrowed| borrowed.originals.len() < 2), "{broken:?}");
         }
         let endless = [&words[..2], &[9, 1, 0, 1, 0, u32::MAX, 0]].concat();

@@ -436,6 +436,9 @@ impl Interpreter {
         }
         self.remapped.extend(page.keys.iter().map(|key| key.keycode));
         self.keyboard.remap(station, page)?;
+        if let Some(window) = self.focus {
+            self.unread.acknowledger.await_map(station, window, permit)?;
+        }
         station.check(permit)
     }
 

@@ -154,10 +154,9 @@ impl Keyboard {
             return Ok(steps(gesture, &self.unknown, pointer, KeyboardState::default())?);
         }
         self.turn.take(station, permit)?;
-        if self.refresh(station)? == Refreshed::Changed && self.ownership == Ownership::Owned {
-            // Another layout has replaced ours.
-            self.widen(station)?;
-        }
+        // Another layout that has replaced the wide one stays as it is: programs that have read it would not hear of key types
+        // that are added now (`plan::levels`).
+        self.refresh(station)?;
         let state = match station.events.keyboard_state {
             Some(state) => state,
             None => *station.events.keyboard_state.insert(xkb_map::read_state(&station.hands.link)?),

@@ -137,6 +137,16 @@ impl Watched {
         Ok(self.has_read_everything() && threads::look(self.process).is_ok_and(|now| now.as_deref() == Some(before)))
     }
 
+    /// How many connections to the display the process has.
+    pub fn connections(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Those of its connections on which something waits to be read.
+    pub fn unread(&self) -> impl Iterator<Item = SocketId> {
+        self.sockets.iter().copied().filter(|&socket| self.table.unread(socket).is_some_and(|bytes| bytes > 0))
+    }
+
     fn has_read_everything(&self) -> bool {
         self.sockets.iter().all(|&socket| self.table.unread(socket) == Some(0))
     }

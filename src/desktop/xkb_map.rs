@@ -70,6 +70,7 @@ fn key_type(key_type: &xkb::KeyType) -> KeyType {
     let entries = key_type.map.iter().enumerate().filter(|(_, entry)| entry.active);
     KeyType {
         modifiers: mask(key_type.mods_mask),
+        levels: key_type.num_levels,
         entries: entries
             .map(|(index, entry)| TypeEntry {
                 modifiers: mask(entry.mods_mask),

@@ -67,6 +67,8 @@ pub struct KeyType {
     pub modifiers: ModifierMask,
     /// The active entries; every other combination gives level 0.
     pub entries: Vec<TypeEntry>,
+    /// How many levels there are (`num_levels`).
+    pub levels: u8,
 }
 
 /// The symbols of one key (`KEYSYMMAP`).

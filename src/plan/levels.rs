@@ -1,7 +1,10 @@
 //! The places for extra characters on a key: four groups of eight levels, and the key types that lead to the levels.
 //!
-//! The types are our own. They list Lock, so that Caps Lock reaches the letters of a kept first group only and a client never
+//! On a display of our own the types are our own. They list Lock, so that Caps Lock reaches the letters of a kept first group only and a client never
 //! capitalises an extra character by a table of its own (XKB protocol, section 12.1.2: only an unconsumed Lock does).
+//! On somebody else's they are the layout's own type of eight levels: a program on plain Xlib that has looked a key up before never
+//! reads of a type that is added (libX11 hears of keys that change, and of no type, unless the program asks for it), and takes
+//! every level of it for the first (seen in st, xterm and a client of our own: all but the first symbols of a page were wrong).
 
 use super::{
     keymap::{KeyType, ModifierMask, TypeEntry},
@@ -73,6 +76,22 @@ impl LevelKeys {
         Some(held)
     }
 
+    /// Whether a key type leads to each level that can be reached by just the modifiers of its bits.
+    pub(super) fn fit(self, key_type: &KeyType) -> bool {
+        let chosen_by = |level: u8| {
+            let masks = (0..).zip(self.all()).filter(|&(bit, _)| level >> bit & 1 == 1).filter_map(|(_, key)| key);
+            masks.fold(ModifierMask::NONE, |mask, (more, _)| mask.or(more))
+        };
+        let found = |level: u8| {
+            let modifiers = chosen_by(level);
+            let entry = key_type.entries.iter().find(|entry| entry.modifiers == modifiers);
+            entry.map_or(0, |entry| entry.level) == level && entry.is_none_or(|entry| entry.preserved.is_empty())
+        };
+        let mut reachable = (0..LEVELS).filter(|&level| self.reach(level, ModifierMask::NONE).is_some());
+        let all = (0..LEVELS).fold(ModifierMask::NONE, |all, level| all.or(chosen_by(level)));
+        key_type.levels == LEVELS && key_type.modifiers.and(all) == all && reachable.all(found)
+    }
+
     /// The key type whose eight levels these modifiers choose.
     pub(super) fn key_type(self, caps_lock: CapsLock) -> KeyType {
         let modifiers = self.all().map(|key| key.map_or(ModifierMask::NONE, |(modifier, _)| modifier));
@@ -95,7 +114,7 @@ impl LevelKeys {
                 }
             }
         }
-        KeyType { modifiers: mask(LEVELS - 1).or(ModifierMask::LOCK), entries }
+        KeyType { modifiers: mask(LEVELS - 1).or(ModifierMask::LOCK), entries, levels: LEVELS }
     }
 }
 

@@ -61,13 +61,8 @@ pub(super) struct Pages {
 impl Pages {
     pub(super) fn new(keymap: &Keymap, locked: ModifierMask, levels: Levels) -> Self {
         let map = keymap.description();
-        let mut level_keys = keymap.level_keys();
         let mut free = hosts(map, Purpose::Page);
-        let new_modifier = if level_keys.fifth.is_none() { fifth_level_key(map, &mut free) } else { None };
-        if let Some(ModifierKey { keycode, modifier }) = new_modifier {
-            level_keys.fifth = Some((modifier, keycode));
-        }
-        let (types, new_types) = our_types(map, level_keys);
+        let PageTypes { types, level_keys, new_types, new_modifier } = page_types(map, keymap.level_keys(), &mut free);
         let reached = |place: Place| {
             let held = level_keys.reach(place.level, locked)?;
             let fits = match levels {
@@ -198,6 +193,37 @@ impl Pages {
         let (_, modifiers) = self.places.iter().find(|(known, _)| *known == place)?;
         Some(Stroke { modifiers: modifiers.clone(), group: place.group, keycode })
     }
+}
+
+/// What pages do with the types of a keymap.
+struct PageTypes {
+    types: OurTypes,
+    level_keys: LevelKeys,
+    new_types: Vec<KeyType>,
+    new_modifier: Option<ModifierKey>,
+}
+
+/// The wide keymap's types where it is loaded, else a type that the layout has and every program knows, and only where there
+/// is none either new ones.
+fn page_types(map: &KeymapDescription, known: LevelKeys, free: &mut Vec<Host>) -> PageTypes {
+    let (types, lacking) = our_types(map, known);
+    if lacking.is_empty() {
+        return PageTypes { types, level_keys: known, new_types: Vec::new(), new_modifier: None };
+    }
+    for level_keys in [known, LevelKeys { fifth: None, ..known }] {
+        let fitting = map.types.iter().position(|key_type| level_keys.fit(key_type));
+        if let Some(index) = fitting.and_then(|index| u8::try_from(index).ok()) {
+            let types = OurTypes { plain: index, letters: index };
+            return PageTypes { types, level_keys, new_types: Vec::new(), new_modifier: None };
+        }
+    }
+    let mut level_keys = known;
+    let new_modifier = if level_keys.fifth.is_none() { fifth_level_key(map, free) } else { None };
+    if let Some(ModifierKey { keycode, modifier }) = new_modifier {
+        level_keys.fifth = Some((modifier, keycode));
+    }
+    let (types, new_types) = our_types(map, level_keys);
+    PageTypes { types, level_keys, new_types, new_modifier }
 }
 
 /// The indices of our key types in a keymap, and those that it lacks.

@@ -30,7 +30,9 @@ fn key_type(modifiers: u8, entries: &[(u8, u8, u8)]) -> KeyType {
         preserved: ModifierMask(preserved),
         level,
     };
-    KeyType { modifiers: ModifierMask(modifiers), entries: entries.iter().map(entry).collect() }
+    let entries: Vec<_> = entries.iter().map(entry).collect();
+    let levels = entries.iter().map(|entry| entry.level + 1).max().unwrap_or(1);
+    KeyType { modifiers: ModifierMask(modifiers), entries, levels }
 }
 
 /// The types of xkeyboard-config that the keys below use; the first four stand where the protocol wants them.

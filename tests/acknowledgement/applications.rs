@@ -58,7 +58,12 @@ impl Application {
         Self::program(display, Command::new("python3"), "silent_client.py", modes)
     }
 
-    /// The same where the kernel does not tell us about its sockets: they are those of another network namespace.
+    /// The client that has its keys from one connection and its keymap from another one.
+    pub fn two_connections(display: &Display) -> Self {
+        Self::program(display, Command::new("python3"), "two_connections.py", &[])
+    }
+
+    /// The silent client where the kernel does not tell us about its sockets: they are those of another network namespace.
     pub fn silent_elsewhere(display: &Display) -> Self {
         let mut command = Command::new("unshare");
         if !rustix::process::geteuid().is_root() {

@@ -84,6 +84,16 @@ fn without_being_asked_a_program_that_gathers_plain_characters_puts_emoji_before
     assert_ne!(type_in_turns(Acknowledging::LeftOut), in_turns());
 }
 
+#[test]
+fn a_program_that_keeps_its_keymap_by_another_connection_receives_everything() {
+    assert_that_all_arrives(Application::two_connections);
+}
+
+#[test]
+fn without_waiting_a_program_that_keeps_its_keymap_by_another_connection_loses_text() {
+    assert_that_text_is_lost_without(Application::two_connections);
+}
+
 /// Its socket is empty and it waits in `select`, in the middle of its keys: where it waits is what counts.
 #[test]
 fn class_4_a_program_that_pauses_with_keys_in_its_queue_receives_everything() {
