@@ -174,7 +174,7 @@ impl Acknowledger {
                 None => return self.ask_whatever(station, window, permit),
             }
         }
-        let limit = ANSWER_TIME + KEY_TIME * unread;
+        let limit = limit_for(unread);
         let came = match self.evidence(station, window) {
             Some(Evidence::Answer(question)) => {
                 let question = *question;
@@ -275,6 +275,11 @@ impl Acknowledger {
     fn forget(&mut self, window: Window) {
         self.learned.retain(|(known, _)| *known != window);
     }
+}
+
+/// How long an application may take that may have so many keys to look up first.
+pub fn limit_for(unread: u32) -> Duration {
+    ANSWER_TIME + KEY_TIME * unread
 }
 
 /// The ping, if the window or one around it announces it.

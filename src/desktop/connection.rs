@@ -141,6 +141,11 @@ impl Link {
         opened.inspect_err(|error| tracing::debug!(%error, "no further connection to the display")).ok()
     }
 
+    /// The display's number; `None` where a test has opened the link.
+    pub fn display_number(&self) -> Option<u16> {
+        self.target.as_ref().map(|target| target.display.get())
+    }
+
     /// Sets up a connection on a stream that is connected already. This is where tests put a server of their own.
     pub fn set_up(stream: UnixStream, cookie: Option<Vec<u8>>, limit: Duration) -> Result<Self, OpenError> {
         let stream = DeadlineStream::new(stream).map_err(|error| OpenError::Broken(error.to_string()))?;

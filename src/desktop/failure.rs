@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::{
     connection::{LinkError, OPERATION_TIME},
     grabs::Device,
+    input_method::Framework,
 };
 use crate::{
     plan::steps::PlanError,
@@ -64,6 +65,17 @@ pub enum InputCause {
         device: Device,
         /// Who; `None` where that cannot be known for certain.
         process: Option<Process>,
+    },
+    /// An input method would make other characters of the keys. Nothing was typed.
+    #[error(
+        "the input method \"{engine}\" of {framework} is on and makes other characters of the keys; nothing was typed; use \
+         `paste`, or switch it to a plain keyboard layout"
+    )]
+    InputMethod {
+        /// Its name.
+        engine: String,
+        /// Whose engine it is.
+        framework: Framework,
     },
     /// Another window than the expected one would get the input. Nothing was sent.
     #[error("{0}")]
@@ -127,7 +139,9 @@ impl InputCause {
             Self::DeadlineExceeded | Self::Unacknowledged => ErrorKind::DeadlineExceeded,
             Self::Unresponsive | Self::Lost(_) => ErrorKind::DisplayLost,
             Self::PointerBlocked { .. } => ErrorKind::PointerBlocked,
-            Self::PointerFrozen | Self::AnotherExecutor | Self::InputGrabbed { .. } => ErrorKind::InputGrabbed,
+            Self::PointerFrozen | Self::AnotherExecutor | Self::InputGrabbed { .. } | Self::InputMethod { .. } => {
+                ErrorKind::InputGrabbed
+            }
             Self::TargetMismatch(_) => ErrorKind::TargetMismatch,
             Self::FocusLost => ErrorKind::FocusLost,
             Self::KeymapChanged => ErrorKind::KeymapChanged,

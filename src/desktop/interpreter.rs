@@ -17,6 +17,7 @@ use super::{
     faults::Faults,
     focus::{self, Focused},
     guard::{Guard, Holders},
+    input_method,
     keyboard::Keyboard,
     ledger::{Ledger, Pressable},
     overtaking::{Order, Overtaking},
@@ -376,6 +377,10 @@ impl Interpreter {
                 }
                 let holders = if receivers == Receivers::Windows { Holders::None } else { Holders::PopupsAndManager };
                 self.focus = self.guard.keys(station, found, holders, permit)?;
+                // Only a text says what is to arrive.
+                if let (Some(window), Some(_)) = (self.focus, progress.typed) {
+                    input_method::expect_none(station, window)?;
+                }
                 return Ok(false);
             }
             Step::Acknowledge => {

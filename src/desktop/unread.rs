@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use x11rb::protocol::xproto::{ConnectionExt as _, Window};
 
 use super::{
-    acknowledge::{Acknowledged, Acknowledger},
+    acknowledge::{Acknowledged, Acknowledger, limit_for},
     connection::{LinkError, OPERATION_TIME},
     failure::InputCause,
     focus,
+    forwarding::Passage,
     permit::Permit,
     station::Station,
 };
@@ -22,6 +23,8 @@ struct Reader {
     keys: BTreeSet<Keycode>,
     /// How often they were pressed.
     presses: u32,
+    /// Whether they go through an input method.
+    passage: Passage,
 }
 
 /// The applications with unread keys: at most as many as the server has places for clients.
@@ -54,7 +57,8 @@ impl Unread {
             reader.keys.insert(keycode);
             reader.presses = reader.presses.saturating_add(1);
         } else {
-            self.readers.push(Reader { client, window, keys: BTreeSet::from([keycode]), presses: 1 });
+            let passage = Passage::of(station, window)?;
+            self.readers.push(Reader { client, window, keys: BTreeSet::from([keycode]), presses: 1, passage });
         }
         Ok(())
     }
@@ -88,14 +92,41 @@ impl Unread {
             return Ok(());
         }
         let unread = self.readers.iter().find(|reader| reader.client == client).map_or(0, |reader| reader.presses);
-        let unread = unread.max(others);
-        match self.acknowledger.acknowledge(station, window, unread, permit)? {
+        let acknowledged = match self.acknowledger.acknowledge(station, window, unread.max(others), permit)? {
+            Acknowledged::Yes => self.come_back(station, client, permit)?,
+            other => other,
+        };
+        match acknowledged {
             Acknowledged::Yes => {
                 self.readers.retain(|reader| reader.client != client);
                 Ok(())
             }
             Acknowledged::Late => Err(InputCause::Unacknowledged),
             Acknowledged::NoQuestion => Err(InputCause::NoSpareKeys),
+        }
+    }
+
+    /// Waits until an application that has read its keys has also got back those that it sent to an input method, and has
+    /// looked them up.
+    fn come_back(&mut self, station: &mut Station, client: u32, permit: &Permit) -> Result<Acknowledged, InputCause> {
+        let Some(reader) = self.readers.iter_mut().find(|reader| reader.client == client) else {
+            return Ok(Acknowledged::Yes);
+        };
+        let (window, presses) = (reader.window, reader.presses);
+        match &mut reader.passage {
+            Passage::Direct => Ok(Acknowledged::Yes),
+            Passage::Unseen => Ok(Acknowledged::NoQuestion),
+            Passage::Watched(forwarding) => {
+                let limit = limit_for(presses);
+                if !station.ask_until(limit, permit, |station| Ok(forwarding.is_settled(station)?))? {
+                    return Ok(Acknowledged::Late);
+                }
+                if !forwarding.has_forwarded() {
+                    return Ok(Acknowledged::Yes);
+                }
+                // What came back stands before this question.
+                self.acknowledger.acknowledge(station, window, presses, permit)
+            }
         }
     }
 
