@@ -216,6 +216,10 @@ impl Interpreter {
         self.releases.arrive(station, permit)?;
         self.clicks.end();
         station.hands.ledger.forget_locks();
+        if let Some(window) = self.focus.filter(|&window| is_text && self.unread.takes_detours(station, window)) {
+            // Another map would reach the keys before they come back, as when ibus loads its engine's layout.
+            self.unread.await_one(station, window, permit)?;
+        }
         self.check_keymap(station, gesture, progress)?;
         self.check_guard(station, last, progress)?;
         self.guard.end(station)?;
@@ -424,7 +428,9 @@ impl Interpreter {
         if matches!(gesture, Gesture::Type(_)) && !self.keyboard.is_unchanged(station)? {
             return Err(InputCause::KeymapChanged);
         }
-        progress.typed_certainly = progress.typed;
+        if !self.focus.is_some_and(|window| self.unread.takes_detours(station, window)) {
+            progress.typed_certainly = progress.typed;
+        }
         Ok(())
     }
 

@@ -106,6 +106,13 @@ impl Unread {
         }
     }
 
+    /// Whether keys of a window's application may go through an input method. They are looked up later than they are read.
+    pub fn takes_detours(&self, station: &Station, window: Window) -> bool {
+        let client = focus::client_of(station.link(), window);
+        let readers = self.readers.iter().filter(|reader| reader.client == client);
+        readers.into_iter().any(|reader| matches!(reader.passage, Passage::Watched(_)))
+    }
+
     /// Waits until an application that has read its keys has also got back those that it sent to an input method, and has
     /// looked them up.
     fn come_back(&mut self, station: &mut Station, client: u32, permit: &Permit) -> Result<Acknowledged, InputCause> {
