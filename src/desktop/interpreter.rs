@@ -218,7 +218,7 @@ impl Interpreter {
         station.hands.ledger.forget_locks();
         if let Some(window) = self.focus.filter(|&window| is_text && self.unread.takes_detours(station, window)) {
             // Another map would reach the keys before they come back, as when ibus loads its engine's layout.
-            self.unread.await_one(station, window, permit)?;
+            self.unread.await_one(station, window, 0, permit)?;
         }
         self.check_keymap(station, gesture, progress)?;
         self.check_guard(station, last, progress)?;

@@ -130,10 +130,7 @@ pub(super) fn hosts(map: &KeymapDescription, purpose: Purpose) -> Vec<Host> {
         if key.symbols.iter().all(|keysym| keysym.is_none()) {
             return Some(Room::Whole);
         }
-        // The wide keymap needs the room of these keys.
-        let may_switch = purpose == Purpose::Page && key.symbols.iter().any(|&keysym| switches_method(keysym));
         if !one_layout
-            || may_switch
             || group_count(key) != 1
             || !key.symbols.iter().all(|&keysym| keysym.is_none() || may_be_joined(keysym))
         {
@@ -172,27 +169,19 @@ fn other_groups(key: &KeyDescription) -> Room {
     Room::OtherGroups { key_type: key.types[0], kept }
 }
 
-/// What Asian keyboards switch with (Kanji to `Hangul_Special`). fcitx looks at the first group alone: it took a character
-/// beside Hangul for the key that switches it on, and kept it (measured: 11 of 5,000 characters in xterm).
-const fn switches_method(keysym: Keysym) -> bool {
-    matches!(keysym.0, 0xff21..=0xff3f)
-}
-
-/// Whether other symbols may stand on the same key: printable characters, media keys and what Asian keyboards switch with.
+/// Whether other symbols may stand on the same key: printable characters and media keys. Not what Asian keyboards switch with (Kanji
+/// to `Hangul_Special`): fcitx looks at the first group alone, took a character beside Hangul for the key that switches it on, and
+/// kept it (measured: 11 of 5,000 characters in xterm).
 /// Not Undo: `LibreOffice` and browsers undo on it whatever other symbol the key has just given. Measured with every character
 /// of the wide keymap, no other key of the US layout does such a thing in thirteen applications.
 fn may_be_joined(keysym: Keysym) -> bool {
     match keysym.0 {
         // The keys that switch the console.
         0x1008_fe00..=0x1008_feff => false,
-        // Linefeed, Pause, Kanji to Hangul_Special, Sun's row from Redo to Break but for Undo; the other XF86 and Sun keys.
-        0xff0a
-        | 0xff13
-        | 0xff20..=0xff3f
-        | 0xff66
-        | 0xff68..=0xff6b
-        | 0x1008_0000..=0x1008_ffff
-        | 0x1005_ff00..=0x1005_ffff => true,
+        // Linefeed, Pause, Multi_key, Sun's row from Redo to Break but for Undo; the other XF86 and Sun keys.
+        0xff0a | 0xff13 | 0xff20 | 0xff66 | 0xff68..=0xff6b | 0x1008_0000..=0x1008_ffff | 0x1005_ff00..=0x1005_ffff => {
+            true
+        }
         _ => {
             !keysym.is_keypad() && unicode_of(keysym).is_some_and(|character| !character.is_whitespace())
                 || is_dead(keysym)

@@ -2,8 +2,8 @@
 
 usage: silent_client.py FILE [slow|gathering]
 slow: after every eighth key it pauses for 25 ms, with the next keys already in Xlib's queue and none in its socket.
-gathering: does as LibreOffice Writer, and says that it is one. Plain characters are gathered as long as something waits in the
-queue; one beyond U+FFFF goes into the file at once.
+gathering: pauses likewise and does as LibreOffice Writer, and says that it is one. Plain characters are gathered as long as something
+waits in the queue; one beyond U+FFFF goes into the file at once.
 """
 
 import ctypes
@@ -78,5 +78,5 @@ while True:
         else:
             os.write(file, character.encode())
         keys += 1
-        if slow and keys % 8 == 0:
+        if (slow or gathering) and keys % 8 == 0:
             select.select([], [], [], 0.025)
