@@ -35,6 +35,8 @@ pub struct Atoms {
     pub wm_protocols: Atom,
     pub net_wm_ping: Atom,
     pub net_supporting_wm_check: Atom,
+    pub net_wm_window_type: Atom,
+    pub net_wm_window_type_tooltip: Atom,
     pub timestamp: Atom,
     pub editres: Atom,
     /// A selection that is ours alone, for acknowledgements.
@@ -91,15 +93,18 @@ impl Events {
             intern("WM_PROTOCOLS")?,
             intern("_NET_WM_PING")?,
             intern("_NET_SUPPORTING_WM_CHECK")?,
+            intern("_NET_WM_WINDOW_TYPE")?,
+            intern("_NET_WM_WINDOW_TYPE_TOOLTIP")?,
             intern("TIMESTAMP")?,
             intern("Editres")?,
             intern("_DESKHAND_ACKNOWLEDGEMENT")?,
         ];
-        let mut atoms = [0; 6];
+        let mut atoms = [0; 8];
         for (atom, cookie) in atoms.iter_mut().zip(cookies) {
             *atom = cookie.reply()?.atom;
         }
-        let [wm_protocols, net_wm_ping, net_supporting_wm_check, timestamp, editres, acknowledgement] = atoms;
+        let [wm_protocols, net_wm_ping, net_supporting_wm_check, net_wm_window_type, tooltip, ..] = atoms;
+        let [.., timestamp, editres, acknowledgement] = atoms;
         // Clients send their ping back to the root with the mask SubstructureNotify | SubstructureRedirect (EWMH); Qt
         // with StructureNotify as well. The root's own StructureNotify tells its size.
         let mask = EventMask::SUBSTRUCTURE_NOTIFY | EventMask::STRUCTURE_NOTIFY;
@@ -115,7 +120,16 @@ impl Events {
         let details = xkb::SelectEventsAux::new().state_notify(locks);
         connection.xkb_select_events(CORE_KEYBOARD, none, events, every_part, every_part, &details)?.check()?;
         let turns = Turns::default();
-        let atoms = Atoms { wm_protocols, net_wm_ping, net_supporting_wm_check, timestamp, editres, acknowledgement };
+        let atoms = Atoms {
+            wm_protocols,
+            net_wm_ping,
+            net_supporting_wm_check,
+            net_wm_window_type,
+            net_wm_window_type_tooltip: tooltip,
+            timestamp,
+            editres,
+            acknowledgement,
+        };
         let watched = Vec::new();
         Ok(Self {
             atoms,

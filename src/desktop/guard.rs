@@ -17,6 +17,7 @@ use super::{
     ledger::Pressable,
     permit::Permit,
     station::Station,
+    tooltip::Look,
     toplevel,
 };
 use crate::{
@@ -185,8 +186,18 @@ impl Guard {
         if self.is_in_burst || station.hands.ledger.releases().iter().any(is_down) {
             return Ok(());
         }
-        if !self.pointer_is_free {
-            self.pointer_reaches(station, permit)?;
+        // With the next question, so that it costs no round trip of its own.
+        let tooltip = Look::begin(station)?;
+        if !self.pointer_is_free
+            && let Err(cause) = self.pointer_reaches(station, permit)
+        {
+            if let Some(look) = tooltip {
+                look.discard(station);
+            }
+            return Err(cause);
+        }
+        if let Some(look) = tooltip {
+            look.end(station, permit)?;
         }
         if let Some(place) = self.place {
             station.hands.motion(place)?;
@@ -346,9 +357,10 @@ fn expect_pointer(station: &mut Station, at: Option<NativePoint>, wanted: &Windo
 
 fn expect_at(station: &Station, at: NativePoint, wanted: &WindowMatch) -> Result<(), InputCause> {
     let place = format!("at ({}, {}) of the display", at.x, at.y);
-    match toplevel::at(station.link(), at)? {
-        Some(found) if wanted.accepts(&found) => Ok(()),
-        Some(found) => Err(mismatch(&place, &found)),
+    let found = toplevel::at(station.link(), at)?;
+    match found.first() {
+        Some(_) if found.iter().any(|window| wanted.accepts(window)) => Ok(()),
+        Some(first) => Err(mismatch(&place, first)),
         None => Err(InputCause::TargetMismatch(format!(
             "there is no window {place}, but one was expected; nothing was sent; look at the screen again"
         ))),
@@ -365,10 +377,10 @@ fn expect_focus(station: &mut Station, wanted: &WindowMatch, permit: &Permit) ->
             return Ok(false);
         };
         let found = toplevel::around(station.link(), window)?;
-        if wanted.accepts(&found) {
+        if found.iter().any(|window| wanted.accepts(window)) {
             has_it = Some(window);
         } else {
-            reason = Some(mismatch("with the keyboard focus", &found));
+            reason = found.first().map(|first| mismatch("with the keyboard focus", first));
         }
         Ok(has_it.is_some())
     })?;

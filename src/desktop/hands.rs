@@ -8,7 +8,7 @@ use x11rb::{
         xkb::{self, ConnectionExt as _},
         xproto::{
             BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, KEY_PRESS_EVENT, KEY_RELEASE_EVENT,
-            MOTION_NOTIFY_EVENT, ModMask,
+            MOTION_NOTIFY_EVENT, ModMask, Window,
         },
         xtest::ConnectionExt as _,
     },
@@ -54,6 +54,8 @@ pub struct Hands {
     pub ledger: Ledger,
     /// Where the pointer stood at the last answer.
     pub pointer: NativePoint,
+    /// The child of the root that it was in at the last answer; 0 where there is none.
+    pub under_pointer: Window,
     /// The buttons that were down at the last answer, as the mask of `QueryPointer`.
     pub buttons_down: u16,
     /// The key that was released last.
@@ -75,6 +77,7 @@ impl Hands {
             link,
             ledger: Ledger::default(),
             pointer: NativePoint::default(),
+            under_pointer: x11rb::NONE,
             buttons_down: 0,
             key_released: None,
             next_delay: 0,
@@ -201,6 +204,7 @@ impl Hands {
         let reply = cookie.reply().map_err(|error| self.link.explain(error))?;
         drop(limit);
         self.pointer = NativePoint { x: reply.root_x.max(0).cast_unsigned(), y: reply.root_y.max(0).cast_unsigned() };
+        self.under_pointer = reply.child;
         self.buttons_down = u16::from(reply.mask) & BUTTONS;
         let down = self.buttons_down;
         self.ledger.confirm(|button| down & button.mask() != 0);

@@ -53,6 +53,7 @@ pub mod station;
 pub mod stream;
 pub mod target;
 pub mod threads;
+pub mod tooltip;
 pub mod toplevel;
 pub mod turn;
 pub mod unix_sockets;

@@ -125,6 +125,16 @@ impl Xterm {
 /// Starts a program on a display, with nothing of this machine's settings, in its own home.
 pub fn start(display: &Display, command: &mut Command, home: &Path) -> Process {
     let log = File::create(home.join("application.log")).unwrap();
+    start_with(display, command.stdout(log), home)
+}
+
+/// The same for a program whose standard output the test reads.
+pub fn start_reading(display: &Display, command: &mut Command, home: &Path) -> Process {
+    start_with(display, command.stdout(Stdio::piped()), home)
+}
+
+fn start_with(display: &Display, command: &mut Command, home: &Path) -> Process {
+    let log = File::create(home.join("errors.log")).unwrap();
     display
         .give_to(command)
         .env("HOME", home)
@@ -133,7 +143,6 @@ pub fn start(display: &Display, command: &mut Command, home: &Path) -> Process {
         .env("LANG", "C.UTF-8")
         .env_remove("LC_ALL")
         .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
         .stderr(log);
     Process::start(command)
 }

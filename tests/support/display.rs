@@ -163,6 +163,32 @@ impl Windows {
         self.wait_for(&format!("window at {wanted:?}"), |windows| (windows.rectangle(window) == wanted).then_some(()));
     }
 
+    /// The windows of the screen that no window manager frames and that can be seen: pop-ups, and frames themselves.
+    pub fn popups(&self) -> Vec<Window> {
+        let children = self.connection.query_tree(self.root).unwrap().reply().unwrap().children;
+        let is_popup = |window: &Window| {
+            let asked = self.connection.get_window_attributes(*window).unwrap();
+            asked.reply().is_ok_and(|found| found.override_redirect && found.map_state == MapState::VIEWABLE)
+        };
+        children.into_iter().filter(is_popup).collect()
+    }
+
+    /// Waits for a pop-up that was not there before, and says where it is.
+    pub fn wait_for_popup(&self, before: &[Window]) -> (Window, [i32; 4]) {
+        // Smaller ones only hold a grab, or nothing yet.
+        const SEEN: i32 = 12;
+        self.wait_for("a pop-up", |windows| {
+            let new = windows.popups().into_iter().filter(|window| !before.contains(window));
+            let mut seen = new.map(|window| (window, windows.rectangle(window)));
+            seen.find(|(_, [_, _, width, height])| *width > SEEN && *height > SEEN)
+        })
+    }
+
+    /// Waits until a window can no longer be seen.
+    pub fn wait_until_hidden(&self, window: Window) {
+        self.wait_for("the end of a window", |windows| (!windows.is_viewable(window)).then_some(()));
+    }
+
     fn focus_is_in(&self, window: Window) -> bool {
         let mut focus = self.connection.get_input_focus().unwrap().reply().unwrap().focus;
         while focus != window {

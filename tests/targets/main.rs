@@ -6,9 +6,12 @@
 mod expected;
 mod focus;
 mod grabs;
+mod menus;
+mod office;
 mod other;
 mod pointer;
 mod popups;
+mod program;
 #[path = "../support/mod.rs"]
 mod support;
 
