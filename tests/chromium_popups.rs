@@ -32,19 +32,26 @@ fn still(browser: &mut Browser, menu: [i32; 4]) -> Picture {
     panic!("the menu at {menu:?} does not stand still");
 }
 
-/// The row of a menu that one more `Down` leads to, by what it changes in the picture: the row before it and the row itself. The
-/// menu stays open.
-fn next_row(browser: &mut Browser, menu: [i32; 4]) -> [i64; 2] {
+/// What one more `Down` changes in the picture of a menu that stays open, as soon as it is higher than `least`.
+fn change(browser: &mut Browser, menu: [i32; 4], least: i64) -> [i64; 4] {
     let before = still(browser, menu);
     browser.must("key", json!({"text": "Down"}));
     for _ in 0..1000 {
-        if let Some([x, y, width, height]) = still(browser, menu).difference(&before, menu)
-            && height > 8
+        if let Some(changed) = still(browser, menu).difference(&before, menu)
+            && changed[3] > least
         {
-            return [x + width / 2, y + height - 6];
+            return changed;
         }
     }
     panic!("a key changes nothing in the menu at {menu:?}");
+}
+
+/// The second row that can be chosen: the keys have led there, and the menu is still open.
+fn second_row(browser: &mut Browser, menu: [i32; 4]) -> [i64; 2] {
+    let [.., row] = change(browser, menu, 8);
+    // The row before it and the row itself.
+    let [x, y, width, height] = change(browser, menu, row * 3 / 2);
+    [x + width / 2, y + height - row / 2]
 }
 
 #[test]
@@ -79,8 +86,7 @@ fn chromium_takes_a_click_and_keys_in_the_menu_of_the_right_button() {
     for by_click in [false, true, false, true] {
         browser.must("key", json!({"text": "ctrl+a"}));
         let (menu, rectangle) = open(&mut browser, "right_click", json!({ "coordinate": at }));
-        next_row(&mut browser, rectangle);
-        let row = next_row(&mut browser, rectangle);
+        let row = second_row(&mut browser, rectangle);
         browser.page.forget_events();
         if by_click {
             browser.must("left_click", json!({ "coordinate": row }));
