@@ -217,15 +217,19 @@ impl Link {
     /// With the event comes the number of the last of our requests that the server had dealt with before it.
     pub fn next_event(&self) -> Result<Option<(Event, u64)>, LinkError> {
         loop {
-            match self.connection.poll_for_event_with_sequence().map_err(|error| self.explain(error))? {
-                None => {
-                    self.connection.stream().note_incoming(Incoming::taken_in);
-                    return Ok(None);
-                }
+            match self.next_from_anybody()? {
                 Some((event, _)) if is_forged(&event) => {}
-                Some(event) => return Ok(Some(event)),
+                found => return Ok(found),
             }
         }
+    }
+
+    /// The same, with what other clients made up.
+    pub fn next_from_anybody(&self) -> Result<Option<(Event, u64)>, LinkError> {
+        let found = self.connection.poll_for_event_with_sequence().map_err(|error| self.explain(error))?;
+        let noted: fn(&mut Incoming) = if found.is_some() { Incoming::took_event } else { Incoming::taken_in };
+        self.connection.stream().note_incoming(noted);
+        Ok(found)
     }
 
     /// What an x11rb error means for this link.

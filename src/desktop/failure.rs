@@ -112,6 +112,14 @@ pub enum InputCause {
     /// Another program made the selection its own before the application had the text.
     #[error("another program took the clipboard during the paste; see what the window received, then paste again")]
     ClipboardLost,
+    /// Other programs ask for the clipboard so often that the paste found no room.
+    #[error("other programs keep the clipboard busy, so nothing could be offered; end what asks for it, or use `type`")]
+    ClipboardBusy,
+    /// Another program holds the whole X server. What is done with connections that were there before works.
+    #[error(
+        "another program holds the display (XGrabServer), so nothing new can connect; end that program, or use `type`"
+    )]
+    DisplayGrabbed,
     /// The desktop is being closed.
     #[error("the desktop is being closed")]
     ShuttingDown,
@@ -146,7 +154,8 @@ impl InputCause {
             Self::FocusLost => ErrorKind::FocusLost,
             Self::KeymapChanged => ErrorKind::KeymapChanged,
             Self::Unmappable(_) | Self::NoSpareKeys => ErrorKind::UnmappableCharacter,
-            Self::ClipboardTimeout { .. } | Self::ClipboardLost => ErrorKind::ClipboardTimeout,
+            Self::ClipboardTimeout { .. } | Self::ClipboardLost | Self::ClipboardBusy => ErrorKind::ClipboardTimeout,
+            Self::DisplayGrabbed => ErrorKind::DisplayGrabbed,
             Self::ShuttingDown => ErrorKind::ShuttingDown,
             Self::Internal(_) => ErrorKind::Internal,
         }

@@ -51,6 +51,9 @@ const SERVER_CHECK: Duration = Duration::from_millis(400);
 /// How long the application may take to delete the property before it is asked whether it has read it: Tk never deletes it,
 /// everybody else within 10 ms when idle.
 const DELETION_TIME: Duration = Duration::from_millis(30);
+/// How long each of two questions to the display may take when the clipboard's connection has failed: with the time before them
+/// still less than the 2 s that an answer may take.
+const PROBE_TIME: Duration = Duration::from_millis(150);
 /// Terminals that paste `PRIMARY` on shift+Insert, by the instance or class of `WM_CLASS` in lower case. The first five were
 /// measured; the others use VTE like the Xfce terminal, or say so in their manuals.
 const TERMINALS: [&str; 20] = [
@@ -94,8 +97,8 @@ impl Paste {
         let offer = station.offer(text, client, selections).map_err(|error| InputCause::Internal(error.to_string()))?;
         station.wait(Instant::now() + OFFER_TIME, permit, |_| offer.phase() != Phase::Preparing)?;
         match offer.phase() {
-            Phase::Preparing => return Err(InputCause::Unresponsive),
-            Phase::Failed(error) => return Err(error.into()),
+            Phase::Preparing => return Err(clipboard_failed(&LinkError::Unresponsive, station)),
+            Phase::Failed(error) => return Err(clipboard_failed(&error, station)),
             Phase::Lost => return Err(InputCause::ClipboardLost),
             Phase::Offered | Phase::Delivered | Phase::Taken => {}
         }
@@ -138,7 +141,7 @@ impl Paste {
             match &phase {
                 Phase::Taken => return Ok(()),
                 Phase::Lost => return Err(InputCause::ClipboardLost),
-                Phase::Failed(error) => return Err(error.clone().into()),
+                Phase::Failed(error) => return Err(clipboard_failed(error, station)),
                 Phase::Delivered if seen != phase => {
                     until = Instant::now() + TAKE_TIME;
                     if self.has_read(acknowledger, station, permit)? {
@@ -173,6 +176,23 @@ impl Paste {
         }
         let answered = acknowledger.acknowledge(station, self.window, 0, permit)? == Acknowledged::Yes;
         Ok(answered || deleted(&self.offer))
+    }
+}
+
+/// What it means that the clipboard's connection fails. The display is not lost while it answers us: then it lets nobody in, or
+/// others keep the clipboard's connection busy.
+fn clipboard_failed(error: &LinkError, station: &Station) -> InputCause {
+    let link = station.link();
+    let answers = {
+        let _limit = link.within(PROBE_TIME);
+        link.reply(link.connection.get_input_focus()).is_ok()
+    };
+    match error {
+        LinkError::Refused(_) => error.clone().into(),
+        _ if !answers => error.clone().into(),
+        // Connections that were there before are let through a grab of the server, and new ones are not.
+        _ if link.another(PROBE_TIME).is_none() => InputCause::DisplayGrabbed,
+        _ => InputCause::ClipboardBusy,
     }
 }
 

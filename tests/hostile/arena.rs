@@ -125,6 +125,13 @@ impl Arena {
         }
     }
 
+    /// A text through the clipboard, another one each time.
+    pub fn paste(&mut self, rules: Rules) {
+        self.number += 1;
+        let text = format!("({}{})", self.number, rules.text);
+        self.ask("paste", json!({ "text": text }), Deed::Paste(text.clone()), rules);
+    }
+
     /// Asks for one thing, and checks time and kind of the answer.
     pub fn ask(&mut self, method: &'static str, params: Value, deed: Deed, rules: Rules) {
         let asked = Instant::now();

@@ -9,6 +9,8 @@ use crate::support::Recorded;
 pub enum Deed {
     Click(i16, i16),
     Text(String),
+    /// A text that is to arrive through the clipboard.
+    Paste(String),
     /// Something that the application does not notice.
     Look,
 }
@@ -30,19 +32,23 @@ enum Notice {
 
 /// The first button and the characters among what was recorded.
 fn notices(recorded: &[Recorded]) -> Vec<Notice> {
-    let notice = |event: &Recorded| match *event {
-        Recorded::Button { down: true, button: 1, x, y, .. } => Some(Notice::Press(x, y)),
-        Recorded::Button { down: false, button: 1, x, y, .. } => Some(Notice::Release(x, y)),
-        Recorded::Key { down: true, text: Some(character), .. } => Some(Notice::Character(character)),
-        _ => None,
-    };
-    recorded.iter().filter_map(notice).collect()
+    let mut notices = Vec::new();
+    for event in recorded {
+        match event {
+            Recorded::Button { down: true, button: 1, x, y, .. } => notices.push(Notice::Press(*x, *y)),
+            Recorded::Button { down: false, button: 1, x, y, .. } => notices.push(Notice::Release(*x, *y)),
+            Recorded::Key { down: true, text: Some(character), .. } => notices.push(Notice::Character(*character)),
+            Recorded::Pasted { text } => notices.extend(text.chars().map(Notice::Character)),
+            _ => {}
+        }
+    }
+    notices
 }
 
 fn expected(deed: &Deed) -> Vec<Notice> {
     match deed {
         Deed::Click(x, y) => vec![Notice::Press(*x, *y), Notice::Release(*x, *y)],
-        Deed::Text(text) => text.chars().map(Notice::Character).collect(),
+        Deed::Text(text) | Deed::Paste(text) => text.chars().map(Notice::Character).collect(),
         Deed::Look => Vec::new(),
     }
 }

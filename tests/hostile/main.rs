@@ -11,11 +11,15 @@ mod arena;
 mod attack;
 mod judge;
 mod memory;
+#[path = "../paste/owners.rs"]
+#[allow(dead_code, reason = "what the tests of paste use beside it")]
+mod owners;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod broken_server;
 mod client_kill;
+mod clipboard;
 mod focus_theft;
 mod forged_events;
 mod impostor;
@@ -86,3 +90,13 @@ attack!(a_server_at_one_byte_a_second, a_server_at_one_byte_a_second_for_long, b
 attack!(a_server_that_sends_garbage, a_server_that_sends_garbage_for_long, broken_server::garbage);
 attack!(a_server_that_announces_four_gib, a_server_that_announces_four_gib_for_long, broken_server::four_gib);
 attack!(a_server_that_never_stops_sending, a_server_that_never_stops_sending_for_long, broken_server::endless);
+attack!(a_clipboard_owner_that_never_answers, a_clipboard_owner_that_never_answers_for_long, clipboard::silent_owner);
+attack!(a_clipboard_owner_without_end, a_clipboard_owner_without_end_for_long, clipboard::endless_owner);
+attack!(a_clipboard_owner_with_a_gibibyte, a_clipboard_owner_with_a_gibibyte_for_long, clipboard::gibibyte_owner);
+attack!(
+    a_clipboard_owner_with_one_huge_property,
+    a_clipboard_owner_with_one_huge_property_for_long,
+    clipboard::huge_owner
+);
+attack!(requestors_that_take_nothing, requestors_that_take_nothing_for_long, clipboard::greedy_requestor);
+attack!(requestors_that_vanish, requestors_that_vanish_for_long, clipboard::vanishing_requestor);

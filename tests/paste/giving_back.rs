@@ -162,3 +162,8 @@ fn an_owner_that_sends_without_end_costs_a_bounded_time_and_memory() {
 fn an_owner_with_64_mebibytes_costs_a_bounded_time_and_memory() {
     hostile_owner(Manner::Huge);
 }
+
+#[test]
+fn an_owner_with_a_gibibyte_costs_a_bounded_time_and_memory() {
+    hostile_owner(Manner::Gibibyte);
+}

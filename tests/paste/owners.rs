@@ -34,12 +34,15 @@ pub enum Manner {
     Silent,
     /// With pieces that never end.
     Endless,
+    /// With pieces of a gibibyte, which it announces.
+    Gibibyte,
     /// With one property of 64 MiB.
     Huge,
 }
 
 /// How much `Huge` holds: enough to be seen in anybody's memory. The server copies all of it at each piece.
 const HUGE: usize = 64 * 1024 * 1024;
+const GIBIBYTE: usize = 1 << 30;
 const PIECE: usize = 2 * 1024 * 1024;
 
 pub fn atom(connection: &RustConnection, name: &str) -> Atom {
@@ -98,12 +101,14 @@ pub fn hostile(display: &Display, manner: Manner) -> Client {
     let utf_8 = atom(&connection, "UTF8_STRING");
     let piece = vec![b'x'; PIECE];
     let mut going: Option<(Window, Atom)> = None;
+    let mut left = 0;
     Client::start(connection, move |connection, event| match event {
-        Event::SelectionRequest(request) if manner == Manner::Endless => {
+        Event::SelectionRequest(request) if matches!(manner, Manner::Endless | Manner::Gibibyte) => {
             let watch = ChangeWindowAttributesAux::new().event_mask(EventMask::PROPERTY_CHANGE);
             connection.change_window_attributes(request.requestor, &watch).unwrap().ignore_error();
             going = Some((request.requestor, request.property));
-            let length = [0];
+            left = if manner == Manner::Gibibyte { GIBIBYTE } else { usize::MAX };
+            let length = [if manner == Manner::Gibibyte { 1 << 30 } else { 0 }];
             connection
                 .change_property32(PropMode::REPLACE, request.requestor, request.property, incr, &length)
                 .unwrap();
@@ -123,8 +128,10 @@ pub fn hostile(display: &Display, manner: Manner) -> Client {
         Event::PropertyNotify(event)
             if event.state == Property::DELETE && going == Some((event.window, event.atom)) =>
         {
+            let next = &piece[..piece.len().min(left)];
+            left -= next.len();
             connection
-                .change_property8(PropMode::REPLACE, event.window, event.atom, utf_8, &piece)
+                .change_property8(PropMode::REPLACE, event.window, event.atom, utf_8, next)
                 .unwrap()
                 .ignore_error();
             connection.flush().unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use x11rb::{
     connection::Connection,
-    errors::ConnectionError,
+    errors::{ConnectionError, ReplyError},
     protocol::{
         Event,
         xproto::{
@@ -27,12 +27,43 @@ use super::{
 /// One event. `time` is the server's, in milliseconds; `state` the modifiers and buttons before the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    Key { down: bool, keycode: u8, keysym: u32, text: Option<char>, state: u16, time: u32 },
-    Button { down: bool, button: u8, x: i16, y: i16, state: u16, time: u32 },
-    Motion { x: i16, y: i16, state: u16, time: u32 },
-    Enter { x: i16, y: i16, time: u32 },
-    Leave { time: u32 },
-    Focus { gained: bool },
+    Key {
+        down: bool,
+        keycode: u8,
+        keysym: u32,
+        text: Option<char>,
+        state: u16,
+        time: u32,
+    },
+    Button {
+        down: bool,
+        button: u8,
+        x: i16,
+        y: i16,
+        state: u16,
+        time: u32,
+    },
+    Motion {
+        x: i16,
+        y: i16,
+        state: u16,
+        time: u32,
+    },
+    Enter {
+        x: i16,
+        y: i16,
+        time: u32,
+    },
+    Leave {
+        time: u32,
+    },
+    Focus {
+        gained: bool,
+    },
+    /// What shift+Insert brought from the clipboard.
+    Pasted {
+        text: String,
+    },
 }
 
 #[derive(Default)]
@@ -59,11 +90,19 @@ impl Shared {
     }
 }
 
-/// Messages of the client to itself.
+/// The keysym of Insert, with which Shift pastes (X11/keysymdef.h).
+const INSERT: u32 = 0xff63;
+/// `ShiftMask` (X protocol, `KEYBUTMASK`).
+const SHIFT: u16 = 1;
+
+/// Messages of the client to itself, and what it pastes with.
 #[derive(Clone, Copy)]
 struct Messages {
     end: Atom,
     mark: Atom,
+    clipboard: Atom,
+    utf_8: Atom,
+    pasted: Atom,
 }
 
 /// The client. Its thread reads events until the value is dropped or the display dies.
@@ -85,7 +124,13 @@ impl Recorder {
         let connection = Arc::new(display.connect());
         let window = create_window(&connection, options);
         let atom = |name: &str| connection.intern_atom(false, name.as_bytes()).unwrap().reply().unwrap().atom;
-        let messages = Messages { end: atom("_DESKHAND_RECORDER_END"), mark: atom("_DESKHAND_RECORDER_MARK") };
+        let messages = Messages {
+            end: atom("_DESKHAND_RECORDER_END"),
+            mark: atom("_DESKHAND_RECORDER_MARK"),
+            clipboard: atom("CLIPBOARD"),
+            utf_8: atom("UTF8_STRING"),
+            pasted: atom("_DESKHAND_RECORDER_PASTED"),
+        };
         let shared = Arc::new(Shared::default());
         connection.map_window(window).unwrap().check().unwrap();
         let thread = {
@@ -214,7 +259,14 @@ fn record(connection: &RustConnection, messages: Messages, shared: &Shared) {
         let recorded = match event {
             Event::KeyPress(key) | Event::KeyRelease(key) => {
                 let (keysym, text) = keymap.look_up(connection, &key);
-                let (down, state) = (is_press(key.response_type, KEY_PRESS_EVENT), key.state.into());
+                let (down, state) = (is_press(key.response_type, KEY_PRESS_EVENT), u16::from(key.state));
+                if down && keysym == INSERT && state & SHIFT != 0 {
+                    let Messages { clipboard, utf_8, pasted, .. } = messages;
+                    let asked = connection.convert_selection(key.event, clipboard, utf_8, pasted, key.time);
+                    if asked.and_then(|_| connection.flush()).is_err() {
+                        return;
+                    }
+                }
                 Some(Recorded::Key { down, keycode: key.detail, keysym, text, state, time: key.time })
             }
             Event::ButtonPress(event) | Event::ButtonRelease(event) => Some(Recorded::Button {
@@ -227,6 +279,12 @@ fn record(connection: &RustConnection, messages: Messages, shared: &Shared) {
             }),
             Event::MotionNotify(event) => {
                 Some(Recorded::Motion { x: event.root_x, y: event.root_y, state: event.state.into(), time: event.time })
+            }
+            Event::SelectionNotify(event) if event.property == messages.pasted => {
+                let read =
+                    connection.get_property(true, event.requestor, event.property, messages.utf_8, 0, u32::MAX / 4);
+                let Ok(value) = read.map_err(ReplyError::from).and_then(x11rb::cookie::Cookie::reply) else { return };
+                Some(Recorded::Pasted { text: String::from_utf8_lossy(&value.value).into_owned() })
             }
             Event::EnterNotify(event) => Some(Recorded::Enter { x: event.root_x, y: event.root_y, time: event.time }),
             Event::LeaveNotify(event) => Some(Recorded::Leave { time: event.time }),

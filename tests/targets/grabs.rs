@@ -1,8 +1,9 @@
 //! Keyboards and pointers that another program holds: named, and never a false done.
 
 use serde_json::{Value, json};
+use x11rb::protocol::xproto::ConnectionExt as _;
 
-use super::{Scene, data, other::Other};
+use super::{Scene, data, other::Other, support::Recorded};
 
 /// Whether the error names this process.
 fn names(error: &Value, other: &Other) -> bool {
@@ -76,4 +77,21 @@ fn a_menu_of_another_program_gets_chords_and_its_own_clicks_but_no_text_and_no_c
     assert!(names(&error, &other), "{error:#}");
     assert!(scene.is_untouched());
     assert!(other.end() >= 2);
+}
+
+#[test]
+fn a_first_paste_while_another_program_holds_the_display_says_so_and_everything_else_works() {
+    let mut scene = Scene::new();
+    let connection = scene.server.display.connect();
+    connection.grab_server().unwrap().check().unwrap();
+    let (kind, error) = scene.controller.must_fail("paste", json!({"text": "abc"}));
+    assert_eq!(kind, "display_grabbed", "{error:#}");
+    assert_eq!(data(&error)["executed"], "no", "{error:#}");
+    scene.controller.must("left_click", json!({"coordinate": [100, 100]}));
+    connection.ungrab_server().unwrap().check().unwrap();
+    scene.controller.must("paste", json!({"text": "abc"}));
+    let pasted = scene.recorder.wait_for("the text", |events| {
+        events.iter().find_map(|event| if let Recorded::Pasted { text } = event { Some(text.clone()) } else { None })
+    });
+    assert_eq!(pasted, "abc");
 }

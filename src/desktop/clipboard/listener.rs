@@ -70,7 +70,7 @@ impl Listener {
         if let Some(event) = self.kept.pop_front() {
             return Ok(Some(event));
         }
-        self.link.connection.poll_for_event().map_err(|error| self.link.explain(error))
+        Ok(self.link.next_from_anybody()?.map(|(event, _)| event))
     }
 
     /// Waits for an event in which `find` finds something; the others are kept for [`Listener::next`]. `None` when the time
@@ -86,9 +86,8 @@ impl Listener {
             if Instant::now() >= until {
                 return Ok(None);
             }
-            let event = self.link.connection.poll_for_event().map_err(|error| self.link.explain(error))?;
-            match event {
-                Some(event) => match find(&event) {
+            match self.link.next_from_anybody()? {
+                Some((event, _)) => match find(&event) {
                     Some(found) => return Ok(Some(found)),
                     None if self.kept.len() < KEPT_EVENTS => self.kept.push_back(event),
                     None => {}

@@ -12,6 +12,7 @@ mod content;
 mod exchange;
 mod keeper;
 mod listener;
+mod rate;
 mod server;
 mod transfer;
 

@@ -23,6 +23,7 @@ use super::{
     exchange::{Exchange, Phase},
     keeper::{self, Budget},
     listener::{Listener, after, earlier, is_before, is_of_server},
+    rate::Rate,
     transfer::{Progress, Transfer, limit, write},
 };
 use crate::desktop::{
@@ -99,6 +100,7 @@ pub(super) struct Server {
     transfers: Vec<Transfer>,
     /// When selections without content are given up.
     release_at: Option<Instant>,
+    rate: Rate,
 }
 
 impl Server {
@@ -111,6 +113,7 @@ impl Server {
             aftermath: None,
             transfers: Vec::new(),
             release_at: None,
+            rate: Rate::new(Instant::now()),
         })
     }
 
@@ -263,7 +266,10 @@ impl Server {
     fn take(&mut self, event: &Event) -> Result<(), LinkError> {
         match event {
             // A forged request could pass for the application's.
-            Event::SelectionRequest(request) if is_of_server(request.response_type) => self.answer(request),
+            Event::SelectionRequest(request) if is_of_server(request.response_type) => {
+                let client = self.listener.client_of(request.requestor);
+                if self.rate.admits(client, Instant::now()) { self.answer(request) } else { Ok(()) }
+            }
             Event::SelectionClear(event) => self.cleared(event.selection),
             Event::PropertyNotify(event) if event.state == Property::DELETE && is_of_server(event.response_type) => {
                 self.deleted(event.window, event.atom)
