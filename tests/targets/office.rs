@@ -1,4 +1,4 @@
-//! Menus of LibreOffice, which draws its own.
+//! Menus of the office suite, which draws its own.
 
 use std::{fs, path::PathBuf, process::Command};
 
