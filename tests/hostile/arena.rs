@@ -11,7 +11,7 @@ use crate::{
     attack::{Field, Going, under},
     judge::{Answered, Deed, assert_true},
     memory::{Before, GROWTH},
-    support::{Controller, Deskhand, Display, Recorder, Windows},
+    support::{Controller, Deskhand, Display, Recorder, RecorderOptions, Windows},
 };
 
 /// How long any single answer may take. Nothing that is asked for here takes a tenth of a second by itself.
@@ -56,7 +56,7 @@ impl Arena {
     /// With a server that is there already; `display` is where the application goes.
     pub fn on(server: Deskhand, display: &Display) -> Self {
         let windows = Windows::new(display);
-        let recorder = Recorder::open(display);
+        let recorder = Recorder::open_with(display, &RecorderOptions { pastes: true, ..RecorderOptions::default() });
         windows.focus(recorder.window);
         let controller = Controller::connect(&server);
         recorder.everything();

@@ -134,9 +134,9 @@ impl Recorder {
         let shared = Arc::new(Shared::default());
         connection.map_window(window).unwrap().check().unwrap();
         let thread = {
-            let (connection, shared) = (Arc::clone(&connection), Arc::clone(&shared));
+            let (connection, shared, pastes) = (Arc::clone(&connection), Arc::clone(&shared), options.pastes);
             thread::spawn(move || {
-                record(&connection, messages, &shared);
+                record(&connection, messages, pastes, &shared);
                 shared.change(|log| log.ended = true);
             })
         };
@@ -251,7 +251,7 @@ pub fn buttons(events: &[Recorded]) -> Vec<(bool, u8, i16, i16)> {
 }
 
 /// The client's loop.
-fn record(connection: &RustConnection, messages: Messages, shared: &Shared) {
+fn record(connection: &RustConnection, messages: Messages, pastes: bool, shared: &Shared) {
     let root = connection.setup().roots[0].root;
     let mut keymap = XlibKeymap::new(connection);
     while let Ok(event) = connection.wait_for_event() {
@@ -260,7 +260,7 @@ fn record(connection: &RustConnection, messages: Messages, shared: &Shared) {
             Event::KeyPress(key) | Event::KeyRelease(key) => {
                 let (keysym, text) = keymap.look_up(connection, &key);
                 let (down, state) = (is_press(key.response_type, KEY_PRESS_EVENT), u16::from(key.state));
-                if down && keysym == INSERT && state & SHIFT != 0 {
+                if pastes && down && keysym == INSERT && state & SHIFT != 0 {
                     let Messages { clipboard, utf_8, pasted, .. } = messages;
                     let asked = connection.convert_selection(key.event, clipboard, utf_8, pasted, key.time);
                     if asked.and_then(|_| connection.flush()).is_err() {

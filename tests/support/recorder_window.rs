@@ -19,6 +19,8 @@ pub struct RecorderOptions {
     pub answers_ping: bool,
     /// Whether a window manager is kept away from it.
     pub override_redirect: bool,
+    /// Whether it asks for the clipboard on shift+Insert.
+    pub pastes: bool,
     /// The colour of the whole window, 0xRRGGBB.
     pub colour: u32,
 }
@@ -31,6 +33,7 @@ impl Default for RecorderOptions {
             rectangle: (0, 0, 640, 480),
             answers_ping: true,
             override_redirect: false,
+            pastes: false,
             colour: 0x20_4a_87,
         }
     }

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 use x11rb::protocol::xproto::ConnectionExt as _;
 
-use super::{Scene, data, other::Other, support::Recorded};
+use super::{
+    Scene, data,
+    other::Other,
+    support::{Recorded, RecorderOptions},
+};
 
 /// Whether the error names this process.
 fn names(error: &Value, other: &Other) -> bool {
@@ -81,7 +85,7 @@ fn a_menu_of_another_program_gets_chords_and_its_own_clicks_but_no_text_and_no_c
 
 #[test]
 fn a_first_paste_while_another_program_holds_the_display_says_so_and_everything_else_works() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::with(&RecorderOptions { pastes: true, ..RecorderOptions::default() });
     let connection = scene.server.display.connect();
     connection.grab_server().unwrap().check().unwrap();
     let (kind, error) = scene.controller.must_fail("paste", json!({"text": "abc"}));
