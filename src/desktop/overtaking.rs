@@ -35,7 +35,9 @@ impl Overtaking {
         {
             return Ok(order);
         }
-        let order = order_of(&toplevel::around(station.link(), window)?.class);
+        let found = toplevel::around(station.link(), window)?;
+        let is_lost = found.iter().any(|window| order_of(&window.class) == Order::Lost);
+        let order = if is_lost { Order::Lost } else { Order::Kept };
         self.known = Some((window, order));
         Ok(order)
     }

@@ -11,9 +11,15 @@ pub fn keep_held(steps: Vec<Step>, gesture: &Gesture, held: &[Keycode]) -> Vec<S
     let only_keys = match gesture {
         Gesture::Click { .. } | Gesture::Drag { .. } | Gesture::Scroll { .. } | Gesture::ScrollBy { .. } => false,
         Gesture::Keys { .. } | Gesture::HoldKeys { .. } => true,
-        // These two are about what is held, and a text lifts it.
-        Gesture::PressKeys(_) | Gesture::ReleaseKeys(_) | Gesture::Type(_) | Gesture::Paste(_) => return steps,
-        Gesture::Move(_) | Gesture::PressButton(_) | Gesture::ReleaseButton(_) | Gesture::Wait(_) => return steps,
+        // The first two are about what is held, a text lifts it, and the others press no key.
+        Gesture::PressKeys(_)
+        | Gesture::ReleaseKeys(_)
+        | Gesture::Type(_)
+        | Gesture::Paste(_)
+        | Gesture::Move(_)
+        | Gesture::PressButton(_)
+        | Gesture::ReleaseButton(_)
+        | Gesture::Wait(_) => return steps,
     };
     let is_held = |step: &Step| matches!(step, Step::Key(keycode, _) if held.contains(keycode));
     let is_another = |step: &Step| matches!(step, Step::Key(..)) && !is_held(step);
