@@ -102,7 +102,7 @@ pub enum InputCause {
     Unacknowledged,
     /// The application did not take the text that was to be pasted.
     #[error(
-        "the application did not {} within 2 s; see whether it can paste here, or use `type`",
+        "the application did not {} within 1.5 s; see whether it can paste here, or use `type`",
         if *.delivered { "fetch the text that it was told of" } else { "ask for the text on shift+Insert" }
     )]
     ClipboardTimeout {

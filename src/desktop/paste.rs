@@ -41,8 +41,9 @@ use super::{
 const FOCUS_TIME: Duration = Duration::from_millis(300);
 /// How long the clipboard thread may take to save what was there (300 ms) and to own the selections.
 const OFFER_TIME: Duration = OPERATION_TIME;
-/// How long the application may take to ask for the text, and then to fetch it: by the contract.
-const TAKE_TIME: Duration = Duration::from_secs(2);
+/// How long the application may take to ask for the text, and then to fetch it. With what comes before, an answer that it did not
+/// ask comes within two seconds.
+const TAKE_TIME: Duration = Duration::from_millis(1500);
 /// How long giving the selections back may take: three round trips.
 const GIVE_BACK_TIME: Duration = Duration::from_millis(500);
 /// How often the wait for the application asks whether the server still runs, so that a server that stops is told within

@@ -166,9 +166,9 @@ fn openbox_with_alt_f4(display: &Display) -> Process {
     let directory = tempfile::tempdir().unwrap();
     let (configuration, ready) = (directory.path().join("rc.xml"), directory.path().join("ready"));
     let ours = include_str!("../../xvfb/openbox.xml");
-    let bound = "<keyboard><keybind key=\"A-F4\"><action name=\"Close\"/></keybind></keyboard>";
-    assert!(ours.contains("<keyboard></keyboard>"));
-    fs::write(&configuration, ours.replace("<keyboard></keyboard>", bound)).unwrap();
+    let bound = "<keybind key=\"A-F4\"><action name=\"Close\"/></keybind></keyboard>";
+    assert!(ours.contains("</keyboard>"));
+    fs::write(&configuration, ours.replace("</keyboard>", bound)).unwrap();
     let mut command = Command::new("openbox");
     display.give_to(&mut command).env("XCOMPOSEFILE", "/dev/null").arg("--sm-disable");
     command.arg("--config-file").arg(&configuration).arg("--startup").arg(format!("touch {}", ready.display()));

@@ -156,7 +156,7 @@ def row(language, kind, texts, version, held, missing):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("places", nargs="?", type=int, default=5032, help="how many characters the keymap takes")
+    arguments.add_argument("places", nargs="?", type=int, default=4822, help="how many characters the keymap takes")
     arguments.add_argument("--work", type=pathlib.Path, help="where packages are kept from one run to the next")
     arguments.add_argument("--write", action="store_true", help="put the table into README.md")
     arguments.add_argument("--missing", action="store_true", help="say on standard error what is missing most")
