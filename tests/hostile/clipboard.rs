@@ -52,8 +52,8 @@ fn endure(name: &str, time: Duration, rules: Rules, copied: &[u8], attack: impl 
 }
 
 /// Owns the clipboard whenever nobody does.
-fn owner(name: &str, time: Duration, manner: Manner) {
-    endure(name, time, RULES, &[], |field, going| {
+fn owner(name: &str, time: Duration, manner: Manner, rules: Rules) {
+    endure(name, time, rules, &[], |field, going| {
         let connection = field.display.connect();
         let clipboard = atom(&connection, "CLIPBOARD");
         let mut owner = None;
@@ -70,19 +70,19 @@ fn owner(name: &str, time: Duration, manner: Manner) {
 }
 
 pub fn silent_owner(time: Duration) {
-    owner("a silent owner", time, Manner::Silent);
+    owner("a silent owner", time, Manner::Silent, RULES);
 }
 
 pub fn endless_owner(time: Duration) {
-    owner("an owner that sends without end", time, Manner::Endless);
+    owner("an owner that sends without end", time, Manner::Endless, BUSY);
 }
 
 pub fn gibibyte_owner(time: Duration) {
-    owner("an owner that announces a gibibyte", time, Manner::Gibibyte);
+    owner("an owner that announces a gibibyte", time, Manner::Gibibyte, BUSY);
 }
 
 pub fn huge_owner(time: Duration) {
-    owner("an owner with one property of 64 MiB", time, Manner::Huge);
+    owner("an owner with one property of 64 MiB", time, Manner::Huge, BUSY);
 }
 
 /// Asks for what we keep of a former owner, in every form that there is and is not, and takes none of it.
