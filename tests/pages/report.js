@@ -1,6 +1,7 @@
 // Reports every DOM event and the page's own state to the origin, in order, by POST /event. A page sets
 // `window.pageState` to a function that returns its state. Marked elements (with an id) are reported with their
-// rectangles in screen coordinates, so that a controller can be told where to click.
+// rectangles in screen coordinates, so that a controller can be told where to click. A page that sets `window.reportsPauses`
+// reports its state alone, when nothing happens.
 (() => {
   "use strict";
   const TYPES = [
@@ -72,7 +73,14 @@
   }
 
   let serial = 0;
+  let pause;
   function record(event) {
+    if (window.reportsPauses) {
+      // Only the state, once nothing has come for a moment: long texts take a browser many times as long with every key told.
+      clearTimeout(pause);
+      pause = setTimeout(() => (queue.push({ serial: serial++, type: "pause" }), send()), 50);
+      return;
+    }
     const target = event.target;
     const entry = {
       serial: serial++,
