@@ -18,7 +18,7 @@ use crate::{
 
 /// What the owner holds is lost, which its user may complain about; the paste is not.
 const RULES: Rules = Rules { kinds: &[], text: PLAIN };
-/// The clipboard has one thread for everybody.
+/// The clipboard has one thread for everybody, and whoever takes it has it.
 const BUSY: Rules = Rules { kinds: &["clipboard_timeout"], text: PLAIN };
 /// How many pastes come before the attack, which bring the thread, its connection and its buffers.
 const WARM_UP: usize = 4;
@@ -52,8 +52,8 @@ fn endure(name: &str, time: Duration, rules: Rules, copied: &[u8], attack: impl 
 }
 
 /// Owns the clipboard whenever nobody does.
-fn owner(name: &str, time: Duration, manner: Manner, rules: Rules) {
-    endure(name, time, rules, &[], |field, going| {
+fn owner(name: &str, time: Duration, manner: Manner) {
+    endure(name, time, BUSY, &[], |field, going| {
         let connection = field.display.connect();
         let clipboard = atom(&connection, "CLIPBOARD");
         let mut owner = None;
@@ -70,19 +70,19 @@ fn owner(name: &str, time: Duration, manner: Manner, rules: Rules) {
 }
 
 pub fn silent_owner(time: Duration) {
-    owner("a silent owner", time, Manner::Silent, RULES);
+    owner("a silent owner", time, Manner::Silent);
 }
 
 pub fn endless_owner(time: Duration) {
-    owner("an owner that sends without end", time, Manner::Endless, BUSY);
+    owner("an owner that sends without end", time, Manner::Endless);
 }
 
 pub fn gibibyte_owner(time: Duration) {
-    owner("an owner that announces a gibibyte", time, Manner::Gibibyte, BUSY);
+    owner("an owner that announces a gibibyte", time, Manner::Gibibyte);
 }
 
 pub fn huge_owner(time: Duration) {
-    owner("an owner with one property of 64 MiB", time, Manner::Huge, BUSY);
+    owner("an owner with one property of 64 MiB", time, Manner::Huge);
 }
 
 /// Asks for what we keep of a former owner, in every form that there is and is not, and takes none of it.

@@ -16,12 +16,15 @@ pub struct Model {
     /// The last action did nothing and failed: an action that had begun released everything, one that had not released nothing,
     /// and its error does not tell which.
     may_be_empty: bool,
+    /// The last action typed a text: its characters may stand on the key of a letter that was held, which is up then.
+    letters_may_be_up: bool,
 }
 
 impl Model {
     /// An action was done.
     pub fn done(&mut self, deed: &Deed) {
         self.may_be_empty = false;
+        self.letters_may_be_up = matches!(deed, Deed::Type(_));
         match deed {
             Deed::KeyDown(key) => {
                 self.keys.insert(*key);
@@ -65,6 +68,9 @@ impl Model {
     pub fn settle(&mut self, told: &Names) -> Names {
         if std::mem::take(&mut self.may_be_empty) && *told == Names::default() {
             *self = Self::default();
+        }
+        if std::mem::take(&mut self.letters_may_be_up) {
+            self.keys.retain(|key| key.is_modifier() || told.0.contains(key.symbol()));
         }
         self.names()
     }

@@ -39,20 +39,6 @@ impl Picture {
         Self::checked(image, &bytes)
     }
 
-    /// The smallest rectangle inside `within` (x, y, width, height) that has everything in which two pictures differ.
-    pub fn difference(&self, other: &Self, within: [i32; 4]) -> Option<[i64; 4]> {
-        let [x, y, width, height] = within.map(|value| u32::try_from(value).unwrap());
-        let columns = x..(x + width).min(self.width);
-        let different = (y..(y + height).min(self.height))
-            .flat_map(|row| columns.clone().map(move |column| (column, row)))
-            .filter(|&(column, row)| self.pixel(column, row) != other.pixel(column, row));
-        let bounds = different.fold(None, |bounds, (column, row)| {
-            let (left, top, right, bottom) = bounds.unwrap_or((column, row, column, row));
-            Some((left.min(column), top.min(row), right.max(column), bottom.max(row)))
-        });
-        bounds.map(|(left, top, right, bottom)| [left, top, right - left + 1, bottom - top + 1].map(i64::from))
-    }
-
     /// From a result's `image` and the binary message that it names.
     pub fn from_attachment(result: &Value, bytes: &[u8]) -> Self {
         Self::checked(&result["image"], bytes)
