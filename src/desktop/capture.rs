@@ -27,7 +27,7 @@ use super::{
     screen_source::ScreenSource,
 };
 use crate::{
-    image::pixels::Pixels,
+    image::{pixels::Pixels, tiles::TileSerials},
     protocol::{
         error::{ErrorKind, Failure},
         units::{NativePoint, NativeSize},
@@ -70,6 +70,8 @@ pub struct Frame<'a> {
     pub serial: u64,
     /// The root window.
     pub pixels: Pixels<'a>,
+    /// The serials at which its tiles last changed.
+    pub tiles: &'a TileSerials,
     /// Where it was asked for and the server has XFIXES.
     pub cursor: Option<PlacedCursor>,
     /// Where the pointer was, asked for in the same round trip.
@@ -224,7 +226,8 @@ impl Worker {
         let lost = if let Err(CaptureError::Lost(reason)) = &captured { Err(reason.clone()) } else { Ok(()) };
         let frame = captured.and_then(|(pointer, cursor)| {
             let pixels = self.frame.pixels().ok_or_else(|| CaptureError::Lost("the screen has no pixels".into()))?;
-            Ok(Frame { serial: self.frame.serial(), pixels, cursor, pointer, capture_time: started.elapsed() })
+            let tiles = self.frame.tiles();
+            Ok(Frame { serial: self.frame.serial(), pixels, tiles, cursor, pointer, capture_time: started.elapsed() })
         });
         attempt(|| (job.work)(frame));
         for job in waiting {

@@ -1,7 +1,10 @@
 //! The last captured picture, and whether the next one is another. Pure: works on words, wherever they come from.
 
 use crate::{
-    image::pixels::{PIXEL_BYTES, Pixels},
+    image::{
+        pixels::{PIXEL_BYTES, Pixels},
+        tiles::{TILE_HEIGHT, TILE_WIDTH, TileSerials},
+    },
     protocol::units::NativeSize,
 };
 
@@ -10,9 +13,11 @@ const WORD_BYTES: usize = size_of::<u64>();
 /// The bytes of two BGRX pixels that carry colour. What drawing leaves in the fourth byte is not part of the picture: an
 /// equal picture must keep its serial although a client drew it anew with another fourth byte.
 const COLOUR: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0]);
-/// Words that are compared, and copied when one of them differs: 4 KiB, so that the second pass finds them in the first
-/// cache, and a blinking caret copies a page and not a frame.
-const BLOCK_WORDS: usize = 512;
+/// Words that are compared, and copied when one of them differs: a row of a tile.
+const SEGMENT_WORDS: usize = TILE_WIDTH as usize * PIXEL_BYTES / WORD_BYTES;
+
+/// The rows of a tile.
+const TILE_ROWS: usize = TILE_HEIGHT as usize;
 
 /// Two pixels in memory of any kind.
 pub trait Word {
@@ -33,31 +38,58 @@ pub struct LastFrame {
     bytes: Vec<u8>,
     size: NativeSize,
     serial: u64,
+    tiles: TileSerials,
 }
 
 impl LastFrame {
     /// A frame that has not been captured yet: serial 0.
     pub fn new(size: NativeSize) -> Self {
-        Self { bytes: vec![0; padded_bytes(size)], size, serial: 0 }
+        Self { bytes: vec![0; padded_bytes(size)], size, serial: 0, tiles: TileSerials::new(size) }
     }
 
     /// Takes over a new capture, which must be as long as [`padded_bytes`] of the size says; the rest stays as it was. The
     /// serial grows if the colour of any pixel differs, and for the first capture.
     pub fn update(&mut self, captured: &[impl Word]) {
-        let mut changed = self.serial == 0;
+        let is_first = self.serial == 0;
+        let next = self.serial + 1;
+        let mut changed = is_first;
+        let width = usize::from(self.size.width);
         let mine = self.bytes.as_chunks_mut::<WORD_BYTES>().0;
-        for (mine, captured) in mine.chunks_mut(BLOCK_WORDS).zip(captured.chunks(BLOCK_WORDS)) {
-            let pairs = mine.iter().zip(captured);
-            let difference =
-                pairs.fold(0, |found, (mine, captured)| found | (u64::from_ne_bytes(*mine) ^ captured.load()));
-            if difference & COLOUR != 0 {
+        // An odd width puts the end of a row and the start of the next into one word. It belongs to the row that it starts in,
+        // and its change marks the tiles of both.
+        let first_word = |row: usize| (row * width).div_ceil(2);
+        for row in 0..usize::from(self.size.height) {
+            let words = first_word(row)..first_word(row + 1);
+            let (Some(mine), Some(captured)) = (mine.get_mut(words.clone()), captured.get(words)) else { break };
+            let pairs = mine.chunks_mut(SEGMENT_WORDS).zip(captured.chunks(SEGMENT_WORDS));
+            for (segment, (mine, captured)) in pairs.enumerate() {
+                let differs = |found: u64, (mine, captured): (&[u8; WORD_BYTES], _)| {
+                    found | (u64::from_ne_bytes(*mine) ^ Word::load(captured))
+                };
+                if !is_first && mine.iter().zip(captured).fold(0, differs) & COLOUR == 0 {
+                    continue;
+                }
                 changed = true;
                 for (mine, captured) in mine.iter_mut().zip(captured) {
                     *mine = captured.load().to_ne_bytes();
                 }
+                self.tiles.row_mut(row / TILE_ROWS)[segment] = next;
+                if !width.is_multiple_of(2) {
+                    if let Some(neighbour) = self.tiles.row_mut(row / TILE_ROWS).get_mut(segment + 1) {
+                        *neighbour = next;
+                    }
+                    if let Some(below) = self.tiles.row_mut((row + 1) / TILE_ROWS).first_mut() {
+                        *below = next;
+                    }
+                }
             }
         }
         self.serial += u64::from(changed);
+    }
+
+    /// When each tile last changed.
+    pub fn tiles(&self) -> &TileSerials {
+        &self.tiles
     }
 
     /// Counts different pictures, from 1.

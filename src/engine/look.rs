@@ -36,6 +36,9 @@ pub enum View {
 struct Studio {
     /// What `png` holds, so that a screen that has not changed is not encoded again.
     encoded: Option<Encoded>,
+    /// Of whole screens in their own size: only what has changed since the last one is encoded.
+    screen: PngEncoder,
+    /// Of everything else.
     encoder: PngEncoder,
     scaler: Scaler,
     scaled: PixelBuffer,
@@ -153,7 +156,13 @@ impl Studio {
         let source = source.ok_or_else(|| internal(&"the view lies outside the screen"))?;
         let cursor = frame.cursor.as_ref();
         let cursor = cursor.map(|cursor| (&cursor.image, cursor.place.relative_to(left, top)));
-        self.draw(source, cursor, size)?;
+        self.png.clear();
+        if region.is_none() && (source.size().width, source.size().height) == (size.width, size.height) {
+            let changes = (frame.serial, frame.tiles);
+            self.screen.update(&source, changes, cursor, &mut self.png).map_err(|error| internal(&error))?;
+        } else {
+            self.draw(source, cursor, size)?;
+        }
         self.encoded = shows;
         Ok(size)
     }
@@ -164,7 +173,6 @@ impl Studio {
         cursor: Option<(&CursorImage, CursorPlace)>,
         size: ScreenSize,
     ) -> Result<(), Failure> {
-        self.png.clear();
         if (source.size().width, source.size().height) == (size.width, size.height) {
             return self.encoder.encode(&source, cursor, &mut self.png).map_err(|error| internal(&error));
         }

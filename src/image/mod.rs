@@ -6,4 +6,6 @@ pub mod cursor;
 pub mod pixels;
 pub mod png;
 pub mod resize;
-mod zlib_join;
+mod rows;
+mod strip;
+pub mod tiles;

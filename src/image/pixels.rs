@@ -1,5 +1,7 @@
 //! Frames in the X server's layout: borrowed views, one owned buffer, and the way from BGRX to RGB.
 
+use std::ops::Range;
+
 use crate::protocol::units::{NativeRegion, NativeSize};
 
 /// Bytes a pixel in BGRX.
@@ -42,12 +44,18 @@ impl<'a> Pixels<'a> {
 
     /// The rows from top to bottom, each `width` × 4 bytes.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        self.rows_in(0..usize::from(self.region.height))
+    }
+
+    /// Some of these rows; as many of them as there are.
+    pub fn rows_in(&self, rows: Range<usize>) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let left = usize::from(self.region.x) * PIXEL_BYTES;
         let length = usize::from(self.region.width) * PIXEL_BYTES;
+        let end = rows.end.min(usize::from(self.region.height));
         self.bytes
             .chunks_exact(self.stride)
-            .skip(usize::from(self.region.y))
-            .take(usize::from(self.region.height))
+            .skip(usize::from(self.region.y) + rows.start)
+            .take(end.saturating_sub(rows.start))
             .map(move |row| &row[left..left + length])
     }
 
