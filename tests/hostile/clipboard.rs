@@ -18,7 +18,7 @@ use crate::{
 
 /// What the owner holds is lost, which its user may complain about; the paste is not.
 const RULES: Rules = Rules { kinds: &[], text: PLAIN };
-/// The clipboard has one thread for everybody, and whoever takes it has it.
+/// The clipboard has one thread for everybody.
 const BUSY: Rules = Rules { kinds: &["clipboard_timeout"], text: PLAIN };
 /// How many pastes come before the attack, which bring the thread, its connection and its buffers.
 const WARM_UP: usize = 4;
@@ -51,7 +51,8 @@ fn endure(name: &str, time: Duration, rules: Rules, copied: &[u8], attack: impl 
     arena.finish(name, &before);
 }
 
-/// Owns the clipboard whenever nobody does.
+/// Owns the clipboard whenever nobody does. In two of twenty runs a paste beside it found no request of the application's within its
+/// time, and said so; why is not known, and a paste that is done would be better.
 fn owner(name: &str, time: Duration, manner: Manner) {
     endure(name, time, BUSY, &[], |field, going| {
         let connection = field.display.connect();

@@ -54,7 +54,6 @@ fn qt_takes_a_drag_and_drop_and_sees_the_key_that_makes_it_a_copy() {
 }
 
 #[test]
-#[ignore = "soak: seen once to see no end of the drag, in some ten runs, and not explained yet"]
 fn drag_and_drop_needs_no_window_manager() {
     for toolkit in [Toolkit::Gtk, Toolkit::Qt] {
         let mut probe = Probe::open(toolkit, Place::Bare);
