@@ -57,7 +57,16 @@ pub struct Incoming {
 /// Where a packet begins.
 impl Default for Incoming {
     fn default() -> Self {
-        Self { longest: LONGEST_REPLY, header: [0; HEADER_BYTES], known: 0, rest: 0, unwanted: 0, events: 0, replies: 0, late: 0 }
+        Self {
+            longest: LONGEST_REPLY,
+            header: [0; HEADER_BYTES],
+            known: 0,
+            rest: 0,
+            unwanted: 0,
+            events: 0,
+            replies: 0,
+            late: 0,
+        }
     }
 }
 
@@ -252,7 +261,8 @@ mod tests {
     fn what_clients_send_is_left_out_where_nobody_looks_at_it_however_it_is_cut() {
         let forged = |kind: u8| packet(SENT | kind, u32::MAX);
         // A forged key and a forged change of the keymap are, an answer of a client is not.
-        let stream = [packet(12, 3), forged(2), reply(20), forged(34), forged(34), forged(33), packet(34, 0), forged(2)];
+        let stream =
+            [packet(12, 3), forged(2), reply(20), forged(34), forged(34), forged(33), packet(34, 0), forged(2)];
         let wanted = [packet(12, 3), reply(20), forged(33), packet(34, 0)].concat();
         let stream = stream.concat();
         for size in 1..=stream.len() {
@@ -266,7 +276,8 @@ mod tests {
     fn a_flood_of_what_clients_send_ends_no_connection_and_leaves_room_for_the_server() {
         let mut incoming = Incoming::default();
         let flood = packet(SENT | CLIENT_MESSAGE, 0).repeat(1000);
-        let kept: usize = (0..10 * HELD_EVENTS / flood.len()).map(|_| count(&mut incoming, &flood).unwrap().len()).sum();
+        let kept: usize =
+            (0..10 * HELD_EVENTS / flood.len()).map(|_| count(&mut incoming, &flood).unwrap().len()).sum();
         assert_eq!(kept, HELD_SENT_EVENTS);
         assert_eq!(count(&mut incoming, &packet(12, 0).repeat(1000)).unwrap().len(), 1000 * PACKET_BYTES);
         incoming.taken_in();

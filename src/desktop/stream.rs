@@ -234,7 +234,8 @@ mod tests {
     fn what_is_left_out_is_not_the_end_of_the_stream() {
         let (stream, mut server) = pair();
         stream.expect_packets();
-        let forged = [0x80 | 34; 32];
+        // MappingNotify, sent by a client.
+        let forged = [0xa2; 32];
         io::Write::write_all(&mut server, &forged).unwrap();
         let mut buffer = [0; 64];
         assert_eq!(stream.read(&mut buffer, &mut Vec::new()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
