@@ -23,7 +23,7 @@ struct Scene {
 impl Scene {
     fn new(reaction: &[Part]) -> Self {
         let server = Deskhand::owned("320x240");
-        let reactor = Reactor::start(&server.display, reaction.to_vec());
+        let reactor = Reactor::start(&server.display, reaction);
         Self { controller: Controller::connect(&server), reactor, server }
     }
 

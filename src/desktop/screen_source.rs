@@ -1,9 +1,11 @@
 //! The two ways in which the root window's pixels reach us.
 
-use std::{io, num::NonZeroUsize};
+use std::{io, num::NonZeroUsize, ops::Range};
 
 use x11rb::{
     connection::{Connection as _, RequestConnection as _},
+    cookie::Cookie,
+    errors::ConnectionError,
     protocol::{
         shm::{self, ConnectionExt as _},
         xproto::{ConnectionExt as _, ImageFormat},
@@ -11,10 +13,12 @@ use x11rb::{
 };
 
 use super::{
-    connection::{Link, LinkError},
-    last_frame::{LastFrame, padded_bytes},
+    connection::{Link, LinkError, XConnection},
+    damage::Drawn,
+    last_frame::{LastFrame, WORD_BYTES, padded_bytes},
     shm::SharedSegment,
 };
+use crate::{image::pixels::PIXEL_BYTES, protocol::units::NativeSize};
 
 /// All planes.
 const PLANES: u32 = u32::MAX;
@@ -67,28 +71,54 @@ impl ScreenSource {
         Ok(Self::Shared { segment, id })
     }
 
-    /// Captures the root window into the frame.
+    /// Captures the rows of the root window in which something was drawn into the frame, and compares them there.
     ///
     /// After a wait that timed out the server may still write the segment, late. That cannot reach a later frame: the server
     /// carries out our requests in order, so when the next reply is here, the late write is over and overwritten.
-    pub fn update(&self, link: &Link, frame: &mut LastFrame) -> Result<(), LinkError> {
-        let (width, height) = (link.size.width, link.size.height);
+    pub fn update(&self, link: &Link, frame: &mut LastFrame, drawn: &Drawn) -> Result<(), LinkError> {
+        let bands = match drawn {
+            Drawn::Nowhere => return Ok(()),
+            Drawn::Rows(bands) if !frame.is_new() => bands.as_slice(),
+            Drawn::Rows(_) | Drawn::Anywhere => &[0..link.size.height],
+        };
         match self {
             Self::Shared { segment, id } => {
-                let format = ImageFormat::Z_PIXMAP.into();
-                let get = link.connection.shm_get_image(link.root, 0, 0, width, height, PLANES, format, *id, 0);
-                link.reply(get)?;
-                frame.update(segment.words());
+                let sent: Vec<_> = bands.iter().map(|band| Self::ask_shared(link, *id, band)).collect();
+                // Every answer is taken, also after one that is an error: what they write must be over.
+                let answers: Vec<_> = sent.into_iter().map(|sent| link.reply(sent)).collect();
+                answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+                let words = segment.words();
+                for band in bands {
+                    let first = first_byte(link, band.start) / WORD_BYTES;
+                    frame.update(words.get(first..).unwrap_or_default(), band.clone());
+                }
             }
             Self::Core => {
-                link.connection.stream().note_incoming(|incoming| incoming.allow(padded_bytes(link.size)));
-                let get = link.connection.get_image(ImageFormat::Z_PIXMAP, link.root, 0, 0, width, height, PLANES);
-                let mut bytes = link.reply(get)?.data;
-                bytes.resize(padded_bytes(link.size), 0);
-                frame.update(bytes.as_chunks().0);
+                for band in bands {
+                    let bytes = padded_bytes(NativeSize { width: link.size.width, height: band.end - band.start });
+                    link.connection.stream().note_incoming(|incoming| incoming.allow(bytes));
+                    let (y, height) = (band.start.cast_signed(), band.end - band.start);
+                    let (format, width) = (ImageFormat::Z_PIXMAP, link.size.width);
+                    let mut data =
+                        link.reply(link.connection.get_image(format, link.root, 0, y, width, height, PLANES))?.data;
+                    data.resize(bytes, 0);
+                    frame.update(data.as_chunks::<WORD_BYTES>().0, band.clone());
+                }
             }
         }
         Ok(())
+    }
+
+    /// Asks for some rows, to be written where they stand in the whole picture.
+    fn ask_shared<'a>(
+        link: &'a Link,
+        id: shm::Seg,
+        band: &Range<u16>,
+    ) -> Result<Cookie<'a, XConnection, shm::GetImageReply>, ConnectionError> {
+        let (format, width, height) = (ImageFormat::Z_PIXMAP.into(), link.size.width, band.end - band.start);
+        // Screens are at most 2,160 rows high, and their pictures 32 MiB long.
+        let (y, offset) = (band.start.cast_signed(), u32::try_from(first_byte(link, band.start)).unwrap_or_default());
+        link.connection.shm_get_image(link.root, 0, y, width, height, PLANES, format, id, offset)
     }
 
     /// Gives memory back that the next capture can do without.
@@ -98,6 +128,11 @@ impl ScreenSource {
             Self::Core => Ok(()),
         }
     }
+}
+
+/// Where a row begins.
+fn first_byte(link: &Link, row: u16) -> usize {
+    usize::from(link.size.width) * usize::from(row) * PIXEL_BYTES
 }
 
 /// Why no memory is shared.

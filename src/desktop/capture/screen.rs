@@ -12,7 +12,7 @@ use crate::{
     desktop::{
         connection::{Link, LinkError, OPERATION_TIME},
         cursor::{self, CursorSource, PlacedCursor},
-        damage::Damage,
+        damage::{Damage, Drawn},
         inbox::{Hearing, Inbox, Next},
         last_frame::LastFrame,
         screen_source::ScreenSource,
@@ -92,32 +92,41 @@ impl Screen {
             Some(ready) => ready,
             new => new.insert(set_up(link, *method)?),
         };
-        // All answers come with one wait: the pixels too where they are known to be needed; else the wait tells whether
-        // anything was drawn.
-        let is_needed = damage.as_ref().is_none_or(Damage::drawn);
-        match damage {
-            Some(damage) if is_needed => damage.begin_capture(link)?,
-            Some(damage) => damage.probe(link)?,
-            None => {}
-        }
+        // All answers come with one wait: also the pixels, where nothing tells which of them are needed.
+        let where_drawn = damage.as_mut().map(|damage| damage.ask(link)).transpose()?;
         let pointer = link.connection.query_pointer(link.root);
         let asked = cursor.filter(|_| request.cursor == CursorOverlay::With).map(|cursor| cursor.ask(link));
-        let updated = if is_needed { source.update(link, frame) } else { Ok(()) };
-        let pointer = link.reply(pointer)?;
+        let mut updated = if damage.is_none() { source.update(link, frame, &Drawn::Anywhere) } else { Ok(()) };
+        let pointer = link.reply(pointer);
+        let where_drawn = where_drawn.map(|sent| link.reply(Ok(sent)));
         let cursor = asked.map(|asked| link.reply(asked));
-        // Events come before the replies to requests that the server carried out after what they tell.
+        let pointer = pointer?;
         hear_all(link, ready, resized)?;
         if let Some(size) = *resized {
             return Err(CaptureError::Resized(size));
         }
-        updated?;
-        if !is_needed && is_drawn(ready.as_ref()) {
-            capture_what_was_drawn(link, ready, frame)?;
-            hear_all(link, ready, resized)?;
-            if let Some(size) = *resized {
-                return Err(CaptureError::Resized(size));
+        if let (Some(Ready { source, damage: Some(damage), .. }), Some(answer)) = (&mut *ready, where_drawn) {
+            let drawn = damage.answer(answer, link.size.height)?;
+            if damage.is_gone()
+                && let Some(new) = Damage::set_up(link)?
+            {
+                *damage = new;
+            }
+            updated = source.update(link, frame, &drawn);
+            if drawn != Drawn::Nowhere {
+                hear_all(link, ready, resized)?;
+            }
+            // Something was drawn between the question and the pixels, maybe across the edge of what was captured: the whole
+            // screen at one moment has no edge.
+            if matches!(drawn, Drawn::Rows(_)) && updated.is_ok() && is_drawn(ready.as_ref()) {
+                updated = capture_whole(link, ready, frame);
+                hear_all(link, ready, resized)?;
             }
         }
+        if let Some(size) = *resized {
+            return Err(CaptureError::Resized(size));
+        }
+        updated?;
         Ok(Captured { pointer: point(&pointer), cursor: cursor.transpose()?.and_then(cursor::placed) })
     }
 
@@ -131,16 +140,12 @@ impl Screen {
     }
 }
 
-/// The second round trip, where the first has told that something was drawn.
-fn capture_what_was_drawn(link: &Link, ready: &mut Option<Ready>, frame: &mut LastFrame) -> Result<(), LinkError> {
-    let Some(Ready { source, damage, .. }) = ready else { return Ok(()) };
-    if damage.as_ref().is_some_and(Damage::is_gone) {
-        *damage = Damage::set_up(link)?;
-    }
-    if let Some(damage) = damage {
-        damage.begin_capture(link)?;
-    }
-    source.update(link, frame)
+fn capture_whole(link: &Link, ready: &mut Option<Ready>, frame: &mut LastFrame) -> Result<(), LinkError> {
+    let Some(Ready { source, damage: Some(damage), .. }) = ready else { return Ok(()) };
+    let answer = damage.ask(link)?;
+    let updated = source.update(link, frame, &Drawn::Anywhere);
+    damage.answer(link.reply(Ok(answer)), link.size.height)?;
+    updated
 }
 
 fn is_drawn(ready: Option<&Ready>) -> bool {

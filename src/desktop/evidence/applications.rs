@@ -25,6 +25,9 @@ const PROCESSES: usize = 256;
 /// How many entries of `/proc` are read: a machine's, where we are in no namespace of our own.
 const ENTRIES: usize = 4096;
 
+/// How many generations we are looked for in; a container has three or four.
+const GENERATIONS: usize = 32;
+
 /// The processes.
 #[derive(Debug, Default)]
 pub struct Applications {
@@ -34,13 +37,16 @@ pub struct Applications {
     processes: Vec<u32>,
     /// The X server, where it can be seen.
     server: Option<u32>,
+    /// We and whoever has started us, to the last: a controller that owns its desktop may be a client of the display, and is none
+    /// of its applications.
+    lineage: Vec<u32>,
     read: Option<Instant>,
 }
 
 impl Applications {
     /// Asks the display.
     pub fn find(link: &Link) -> Result<Self, LinkError> {
-        let mut found = Self { server: server(link), ..Self::default() };
+        let mut found = Self { server: server(link), lineage: lineage(), ..Self::default() };
         found.ask(link)?;
         found.read(Instant::now());
         Ok(found)
@@ -80,9 +86,9 @@ impl Applications {
         self.server
     }
 
-    /// Whether a process is none of them: we, our supervisor, and the X server.
+    /// Whether a process is none of them.
     fn is_other(&self, process: u32) -> bool {
-        [Some(std::process::id()), Some(std::os::unix::process::parent_id()), self.server].contains(&Some(process))
+        self.server == Some(process) || self.lineage.contains(&process)
     }
 
     fn is_fresh(&self, now: Instant, time: Duration) -> bool {
@@ -143,6 +149,18 @@ impl Applications {
     }
 }
 
+/// We, our parent, its parent, and so on.
+fn lineage() -> Vec<u32> {
+    let mut lineage = vec![std::process::id()];
+    while let Some(stat) = lineage.last().and_then(|&process| stat(process))
+        && stat.parent != 0
+        && lineage.len() < GENERATIONS
+    {
+        lineage.push(stat.parent);
+    }
+    lineage
+}
+
 /// The process at the other end of our connection.
 fn server(link: &Link) -> Option<u32> {
     let server = socket_peercred(link.connection.stream()).ok()?;
@@ -153,4 +171,16 @@ fn server(link: &Link) -> Option<u32> {
 fn entries() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok).take(ENTRIES);
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_lineage_goes_from_us_to_the_first_process() {
+        let lineage = lineage();
+        assert_eq!(lineage[..2], [std::process::id(), std::os::unix::process::parent_id()]);
+        assert_eq!(stat(lineage[lineage.len() - 1]).map_or(0, |stat| stat.parent), 0);
+    }
 }

@@ -8,6 +8,8 @@ const FILE: u64 = 2048;
 /// The fields that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessStat {
+    /// Whether its main thread runs or waits for a processor.
+    pub runnable: bool,
     /// Its parent.
     pub parent: u32,
     /// Its process group.
@@ -32,10 +34,18 @@ impl ProcessStat {
     /// The name stands in parentheses and may contain any of its own, so the last one ends it.
     fn parse(text: &str) -> Option<Self> {
         let (_, fields) = text.rsplit_once(')')?;
-        let mut fields = fields.split_ascii_whitespace().skip(1);
+        let mut fields = fields.split_ascii_whitespace();
+        let runnable = fields.next()? == "R";
         let parent = fields.next()?.parse().ok()?;
         let mut number = || fields.next()?.parse().ok();
-        Some(Self { parent, group: number()?, session: number()?, terminal: number()?, foreground: number()? })
+        Some(Self {
+            runnable,
+            parent,
+            group: number()?,
+            session: number()?,
+            terminal: number()?,
+            foreground: number()?,
+        })
     }
 
     /// Whether the process is the leader of a session on a terminal: a shell, as a rule.
@@ -53,6 +63,7 @@ mod tests {
         let text = "77 (a) S 1 2 3 (b) S 5 77 77 34816 90 4194304 1 2";
         let stat = ProcessStat::parse(text).unwrap();
         assert_eq!((stat.parent, stat.group, stat.session, stat.terminal, stat.foreground), (5, 77, 77, 34816, 90));
+        assert!(!stat.runnable && ProcessStat::parse(&text.replace("(b) S", "(b) R")).unwrap().runnable);
         assert!(stat.leads_terminal(77) && !stat.leads_terminal(78));
         for broken in ["", "77 (a) S 1", "77 (a) S x 77 77 0 -1", "77 a S 5 77 77 0 -1"] {
             assert_eq!(ProcessStat::parse(broken), None, "{broken}");

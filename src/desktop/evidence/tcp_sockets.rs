@@ -33,6 +33,8 @@ const ANSWER: usize = 72;
 const PART: usize = 32 * 1024;
 /// How many sockets are looked at; a machine with more serves others, and gives no evidence.
 const SOCKETS: usize = 512;
+/// How many files of a process are looked at.
+const FILES: usize = 4096;
 /// How late a reading may be: the kernel's clock for it ticks every 4 ms, and the action began before it ended.
 const TICK: Duration = Duration::from_millis(8);
 /// Sent and received in the same tick: an answer, or a question that followed on one. It counts as a question for this long.
@@ -72,7 +74,7 @@ impl TcpSockets {
     }
 
     /// Those that are connected or try to be, without accepting ends and our own; none where there are too many.
-    fn applications(&mut self) -> Vec<TcpSocket> {
+    fn others(&mut self) -> Vec<TcpSocket> {
         let mut all = Vec::new();
         for family in [AddressFamily::INET, AddressFamily::INET6] {
             if self.dump(family, &mut all).is_none() {
@@ -83,7 +85,7 @@ impl TcpSockets {
                 return Vec::new();
             }
         }
-        only_applications(all, &our_inodes())
+        only_others(all, &our_inodes())
     }
 
     fn dump(&mut self, family: AddressFamily, sockets: &mut Vec<TcpSocket>) -> Option<()> {
@@ -161,7 +163,7 @@ fn read(payload: &[u8]) -> Option<TcpSocket> {
     })
 }
 
-fn only_applications(all: Vec<TcpSocket>, ours: &HashSet<u32>) -> Vec<TcpSocket> {
+fn only_others(all: Vec<TcpSocket>, ours: &HashSet<u32>) -> Vec<TcpSocket> {
     let listening: HashSet<u16> =
         all.iter().filter(|socket| socket.state == LISTEN).map(|socket| socket.local.port).collect();
     let our_ends: HashSet<(End, End)> = all
@@ -169,19 +171,48 @@ fn only_applications(all: Vec<TcpSocket>, ours: &HashSet<u32>) -> Vec<TcpSocket>
         .filter(|socket| ours.contains(&socket.inode))
         .flat_map(|socket| [(socket.local, socket.remote), (socket.remote, socket.local)])
         .collect();
-    let is_application = |socket: &TcpSocket| {
+    let is_other = |socket: &TcpSocket| {
         socket.state != LISTEN
             && !listening.contains(&socket.local.port)
             && !our_ends.contains(&(socket.local, socket.remote))
     };
-    all.into_iter().filter(is_application).collect()
+    all.into_iter().filter(is_other).collect()
 }
 
 /// The sockets among our own files.
 fn our_inodes() -> HashSet<u32> {
-    let files = fs::read_dir("/proc/self/fd").into_iter().flatten().filter_map(Result::ok);
+    inodes("self").collect()
+}
+
+/// The sockets among a process's files.
+fn inodes(process: &str) -> impl Iterator<Item = u32> + use<> {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().filter_map(Result::ok).take(FILES);
     let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
-    targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
+    targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+}
+
+/// Whose sockets are whose, among those that were asked about.
+#[derive(Debug, Default)]
+struct Owners {
+    applications: HashSet<u32>,
+    others: HashSet<u32>,
+}
+
+impl Owners {
+    /// Whether a socket is an application's. All are where no application can be seen. Reading the files of a browser's processes
+    /// takes about a millisecond, and is done for a socket that is new.
+    fn is_application(&mut self, inode: u32, processes: &[u32]) -> bool {
+        if processes.is_empty() {
+            return true;
+        }
+        if !self.applications.contains(&inode) && !self.others.contains(&inode) {
+            self.applications = processes.iter().flat_map(|process| inodes(&process.to_string())).collect();
+            if !self.applications.contains(&inode) {
+                self.others.insert(inode);
+            }
+        }
+        self.applications.contains(&inode)
+    }
 }
 
 /// What the sockets have done since an action.
@@ -191,6 +222,7 @@ pub struct TcpWatch {
     begun: Option<Instant>,
     /// How much each had received by then.
     before: HashMap<(End, End), u64>,
+    owners: Owners,
     pending: bool,
     received: Option<Instant>,
 }
@@ -198,27 +230,32 @@ pub struct TcpWatch {
 impl TcpWatch {
     /// Remembers how much each socket has received.
     pub fn before_action(&mut self, sockets: &mut TcpSockets, now: Instant) {
-        let all = sockets.applications();
+        let all = sockets.others();
         self.before = all.iter().map(|socket| ((socket.local, socket.remote), socket.received_bytes)).collect();
+        self.owners = Owners::default();
         (self.begun, self.pending, self.received) = (Some(now), false, None);
     }
 
     /// Looks at all of them again.
-    pub fn sample(&mut self, sockets: &mut TcpSockets, acted: Instant, now: Instant) {
+    pub fn sample(&mut self, sockets: &mut TcpSockets, processes: &[u32], acted: Instant, now: Instant) {
         let begun = self.begun.unwrap_or(acted);
-        self.note(&sockets.applications(), begun, now);
+        self.note(&sockets.others(), processes, begun, now);
     }
 
-    fn note(&mut self, sockets: &[TcpSocket], begun: Instant, now: Instant) {
+    fn note(&mut self, sockets: &[TcpSocket], processes: &[u32], begun: Instant, now: Instant) {
         let since = now.saturating_duration_since(begun) + TICK;
         self.pending = false;
         for socket in sockets {
             let ends = (socket.local, socket.remote);
             if socket.state == SYN_SENT {
-                self.pending |= !self.before.contains_key(&ends);
+                self.pending |= !self.before.contains_key(&ends) && self.owners.is_application(socket.inode, processes);
                 continue;
             }
             let asked = socket.sent < socket.received || (socket.sent == socket.received && socket.sent < SAME_TICK);
+            let has_moved = socket.sent < since || socket.received < since;
+            if !has_moved || !self.owners.is_application(socket.inode, processes) {
+                continue;
+            }
             self.pending |= socket.sent < since && asked;
             let before = self.before.entry(ends).or_insert(0);
             if socket.received_bytes > *before && socket.received < since {
@@ -266,16 +303,16 @@ mod tests {
         let begun = Instant::now();
         let at = |milliseconds| begun + Duration::from_millis(milliseconds);
         let mut watch = TcpWatch { begun: Some(begun), ..TcpWatch::default() };
-        watch.note(&[socket(1, 5000, 4000, 10)], begun, at(100));
+        watch.note(&[socket(1, 5000, 4000, 10)], &[], begun, at(100));
         assert!(!watch.pending() && watch.received().is_none(), "all of it was long before");
-        watch.note(&[socket(1, 20, 4150, 10)], begun, at(150));
+        watch.note(&[socket(1, 20, 4150, 10)], &[], begun, at(150));
         assert!(watch.pending());
-        watch.note(&[socket(1, 120, 40, 30)], begun, at(250));
+        watch.note(&[socket(1, 120, 40, 30)], &[], begun, at(250));
         assert!(!watch.pending());
         assert_eq!(watch.received(), Some(at(210)));
-        watch.note(&[socket(1, 4020, 4000, 10), socket(2, 3, 3, 0)], begun, at(300));
+        watch.note(&[socket(1, 4020, 4000, 10), socket(2, 3, 3, 0)], &[], begun, at(300));
         assert!(watch.pending(), "a question in the tick of the last answer");
-        watch.note(&[socket(2, 60, 60, 0)], begun, at(357));
+        watch.note(&[socket(2, 60, 60, 0)], &[], begun, at(357));
         assert!(!watch.pending(), "an answer in the tick of its question");
     }
 
@@ -284,11 +321,22 @@ mod tests {
         let begun = Instant::now();
         let connecting = TcpSocket { state: SYN_SENT, ..socket(3, 100_000, 100_000, 0) };
         let mut watch = TcpWatch { begun: Some(begun), ..TcpWatch::default() };
-        watch.note(std::slice::from_ref(&connecting), begun, begun);
+        watch.note(std::slice::from_ref(&connecting), &[], begun, begun);
         assert!(watch.pending());
         watch.before.insert((connecting.local, connecting.remote), 0);
-        watch.note(&[connecting], begun, begun);
+        watch.note(&[connecting], &[], begun, begun);
         assert!(!watch.pending(), "it was so before the action");
+    }
+
+    #[test]
+    fn a_socket_is_an_applications_or_somebody_elses() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let inode = u32::try_from(rustix::fs::fstat(&socket).unwrap().st_ino).unwrap();
+        let mut owners = Owners::default();
+        assert!(owners.is_application(inode, &[std::process::id()]));
+        assert!(!owners.is_application(u32::MAX, &[std::process::id()]));
+        assert!(Owners::default().is_application(inode, &[]), "where no application can be seen, every socket counts");
+        assert!(!Owners::default().is_application(inode, &[1 << 23]));
     }
 
     #[test]
@@ -305,9 +353,9 @@ mod tests {
         let found = all.iter().find(|socket| socket.local.port == port).unwrap();
         assert_eq!((found.state, found.remote.port), (ESTABLISHED, server.local_addr().unwrap().port()));
         assert!(found.sent <= found.received && found.sent < Duration::from_secs(10), "{found:?}");
-        let seen = only_applications(all.clone(), &HashSet::new());
+        let seen = only_others(all.clone(), &HashSet::new());
         assert!(seen.iter().any(|socket| socket.local.port == port), "as another process would be seen");
         assert!(!seen.iter().any(|socket| socket.remote.port == port), "the accepting end is left out");
-        assert!(!only_applications(all, &our_inodes()).iter().any(|socket| socket.local.port == port));
+        assert!(!only_others(all, &our_inodes()).iter().any(|socket| socket.local.port == port));
     }
 }

@@ -15,6 +15,12 @@ const DATA_SHOWS_WITHIN: Duration = Duration::from_millis(150);
 const DATA_TICK: Duration = Duration::from_millis(4);
 /// How long after its last sign an application still counts as at work: a little more than two samples.
 const AT_WORK: Duration = Duration::from_millis(20);
+/// How long the result of work may take to show: a page that has computed hands what is to be drawn on to other threads and
+/// processes, which on a busy machine wait for their turn. A wait in a processor's queue is told only when it is over.
+const WORK_SHOWS_WITHIN: Duration = Duration::from_millis(100);
+/// How many samples with work and without a change make it work that has a result to show: more than what any input causes, and
+/// more than what follows on a drawing.
+const WORK_SAMPLES: u32 = 4;
 /// After this time a command in a terminal's foreground is one that stays there.
 const COMMAND_TIME: Duration = Duration::from_secs(2);
 
@@ -51,6 +57,8 @@ pub struct Judge {
     acted: Instant,
     changed: Option<Instant>,
     busy: Option<Instant>,
+    /// How often they were seen at work since something last changed.
+    work: u32,
     pending: bool,
     received: Option<Instant>,
     command: Option<Instant>,
@@ -59,18 +67,20 @@ pub struct Judge {
 impl Judge {
     /// Nothing has been seen since the action ended.
     pub const fn new(rules: Rules, acted: Instant) -> Self {
-        Self { rules, acted, changed: None, busy: None, pending: false, received: None, command: None }
+        Self { rules, acted, changed: None, busy: None, work: 0, pending: false, received: None, command: None }
     }
 
     /// Something changed that counts.
     pub fn note_change(&mut self, at: Instant) {
         self.changed = self.changed.max(Some(at));
+        self.work = 0;
     }
 
     /// What the applications do.
     pub fn note_sample(&mut self, at: Instant, sample: Sample) {
         if sample.busy {
             self.busy = Some(at);
+            self.work += 1;
         }
         self.pending = sample.pending;
         self.received = self.received.max(sample.received);
@@ -101,7 +111,8 @@ impl Judge {
         let recently = |at: Option<Instant>, time| at.is_some_and(|at| now.saturating_duration_since(at) < time);
         let has_shown = |received: Instant| self.changed.is_some_and(|changed| changed + DATA_TICK >= received);
         let data_on_their_way = recently(self.received, DATA_SHOWS_WITHIN) && !self.received.is_some_and(has_shown);
-        self.pending || data_on_their_way || recently(self.busy, AT_WORK) || recently(self.command, AT_WORK)
+        let shows_within = if self.work < WORK_SAMPLES { AT_WORK } else { WORK_SHOWS_WITHIN };
+        self.pending || data_on_their_way || recently(self.busy, shows_within) || recently(self.command, AT_WORK)
     }
 }
 
@@ -156,12 +167,31 @@ mod tests {
                 judge.note_sample(now, Sample { busy: at < until, ..Sample::default() });
             }
         };
-        assert_eq!(verdict(RULES, work(700)), (719, SettleReason::Unchanged));
+        assert_eq!(verdict(RULES, work(700)), (799, SettleReason::Unchanged), "100 ms to show something");
+        assert_eq!(verdict(RULES, work(3)), (250, SettleReason::Unchanged), "as any input causes");
         assert_eq!(verdict(RULES, work(u64::MAX)), (3000, SettleReason::Timeout));
         let command = |judge: &mut Judge, _: u64, now: Instant| {
             judge.note_sample(now, Sample { command: true, ..Sample::default() });
         };
         assert_eq!(verdict(RULES, command), (2019, SettleReason::Unchanged), "it stays in the foreground");
+    }
+
+    #[test]
+    fn the_result_of_work_is_waited_for_and_the_end_of_a_drawing_is_not() {
+        let compute = |until: u64, shows: u64| {
+            move |judge: &mut Judge, at: u64, now: Instant| {
+                judge.note_sample(now, Sample { busy: at < until && at.is_multiple_of(8), ..Sample::default() });
+                if at == 10 || at == shows {
+                    judge.note_change(now);
+                }
+            }
+        };
+        assert_eq!(
+            verdict(RULES, compute(300, 380)),
+            (444, SettleReason::Quiet),
+            "a button is pressed, then it computes"
+        );
+        assert_eq!(verdict(RULES, compute(34, u64::MAX)), (74, SettleReason::Quiet), "three samples of drawing");
     }
 
     #[test]
