@@ -161,6 +161,10 @@ fn rows(rectangles: &[Rectangle], height: u16) -> Drawn {
 mod tests {
     use super::*;
 
+    fn one(band: Range<u16>) -> Drawn {
+        Drawn::Rows([band].into())
+    }
+
     fn of(rectangles: &[(i16, u16)]) -> Drawn {
         let rectangles: Vec<_> =
             rectangles.iter().map(|&(y, height)| Rectangle { x: 3, y, width: 5, height }).collect();
@@ -170,10 +174,10 @@ mod tests {
     #[test]
     fn rows_are_put_together_where_they_are_near_and_lie_inside() {
         assert_eq!(of(&[]), Drawn::Nowhere);
-        assert_eq!(of(&[(10, 5)]), Drawn::Rows(vec![10..16]));
+        assert_eq!(of(&[(10, 5)]), one(10..16));
         assert_eq!(of(&[(301, 5), (11, 5), (70, 1)]), Drawn::Rows(vec![10..72, 300..306]));
         assert_eq!(of(&[(-10, 15), (498, 100)]), Drawn::Rows(vec![0..6, 498..501]));
         assert_eq!(of(&[(-10, 5), (501, 3), (600, 1), (5, 0)]), Drawn::Nowhere);
-        assert_eq!(of(&[(10, 400), (20, 3)]), Drawn::Rows(vec![10..410]));
+        assert_eq!(of(&[(10, 400), (20, 3)]), one(10..410));
     }
 }

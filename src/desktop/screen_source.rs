@@ -76,10 +76,11 @@ impl ScreenSource {
     /// After a wait that timed out the server may still write the segment, late. That cannot reach a later frame: the server
     /// carries out our requests in order, so when the next reply is here, the late write is over and overwritten.
     pub fn update(&self, link: &Link, frame: &mut LastFrame, drawn: &Drawn) -> Result<(), LinkError> {
+        let whole = 0..link.size.height;
         let bands = match drawn {
             Drawn::Nowhere => return Ok(()),
             Drawn::Rows(bands) if !frame.is_new() => bands.as_slice(),
-            Drawn::Rows(_) | Drawn::Anywhere => &[0..link.size.height],
+            Drawn::Rows(_) | Drawn::Anywhere => std::slice::from_ref(&whole),
         };
         match self {
             Self::Shared { segment, id } => {
