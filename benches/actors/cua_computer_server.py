@@ -1,0 +1,54 @@
+"""cua-computer-server from PyPI, over its own WebSocket."""
+
+import json
+import socket
+
+from harness.place import wait_for
+
+from .base import Requested
+
+
+class CuaComputerServer(Requested):
+    name = "cua-computer-server"
+    how = "its WebSocket"
+    can = ("screenshot", "click", "type")
+    # The newest for Debian's Python 3.11; with a newer fastapi it does not start.
+    packages = ("cua-computer-server==0.1.25", "fastapi==0.115.14")
+    version = "0.1.25"
+
+    @classmethod
+    def prepare(cls, install):
+        cls.python = install.pypi(*cls.packages)
+
+    def start(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # Without CONTAINER_NAME, which the environment of a place never has, it asks its cloud nothing.
+        command = [self.python, "-m", "computer_server", "--host", "127.0.0.1", "--port", port]
+        self.server = self.place.start(command)
+        wait_for("cua-computer-server", lambda: answers(port) or self.server.poll() is not None)
+        self.client("connect", name=self.connection, address=f"127.0.0.1:{port}", path="/ws", headers=[])
+
+    def request(self, action, *details):
+        match action:
+            case "screenshot":
+                return {"command": "screenshot", "params": {}}
+            case "click":
+                return {"command": "left_click", "params": {"x": details[0], "y": details[1]}}
+            case _:
+                return {"command": "type_text", "params": {"text": details[0]}}
+
+    def pipeline(self, action, total, in_flight):
+        requests = [json.dumps(self.request(action, 200, 200)) for _ in range(total)]
+        return self.client.seconds("pipeline", name=self.connection, requests=requests, in_flight=in_flight)[0]
+
+    def pids(self):
+        return [self.server.pid]
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+        return True
+    except OSError:
+        return False

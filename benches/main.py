@@ -1,0 +1,183 @@
+"""The benchmarks: what `benches/run` runs once its own needs are installed."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from actors import PEERS  # noqa: E402
+from harness import report  # noqa: E402
+from harness.client import Client  # noqa: E402
+from harness.errors import Failed, NotInThisVersion  # noqa: E402
+from harness.install import Install  # noqa: E402
+from harness.measure import Figure, reason_of  # noqa: E402
+from harness.processes import Processes  # noqa: E402
+from rows import ROWS  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def listed(known):
+    def parse(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def arguments():
+    rows = "\n".join(f"  {name:24} {row.summary}{' (also with --quick)' if row.quick else ''}" for name, row in ROWS.items())
+    peers = "\n".join(f"  {peer.name:28} {peer.how}" for peer in PEERS)
+    parser = argparse.ArgumentParser(
+        prog="benches/run",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measures Deskhand through a WebSocket on loopback, beside its peers and beside the limits of this machine.",
+        epilog=f"""rows:\n{rows}\n\npeers:\n{peers}\n
+examples:
+  benches/run                                  everything, about two hours on a machine that does nothing else
+  benches/run --readme                         and writes the table into README.md
+  benches/run --quick                          few rounds of some rows, three minutes
+  benches/run --quick --no-peers               the same without peers, a minute: whether the benchmark works
+  benches/run --only click,fifty-characters    two rows
+  benches/run --from target/benches/results    the tables again, of an earlier run
+
+Figures mean something on an idle machine only. benches/README.md says how each is measured.""",
+    )
+    parser.add_argument("--quick", action="store_true", help="few rounds of a part of the rows; the figures are rough")
+    parser.add_argument("--only", type=listed(ROWS), metavar="ROW,…", help="these rows")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="whether to measure other programs as well; they are installed on first use")
+    parser.add_argument("--output", type=pathlib.Path, metavar="DIR", help="folder for results.json and TABLE.md (target/benches/results); other rows that it holds stay")
+    parser.add_argument("--readme", action="store_true", help="writes the table into README.md")
+    parser.add_argument("--from", type=pathlib.Path, dest="source", metavar="DIR", help="measures nothing and makes the tables of what this folder holds")
+    parser.add_argument("--binary", type=pathlib.Path, metavar="FILE", help="a deskhand that is built already")
+    parser.add_argument("--client", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--target", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.readme and options.quick:
+        parser.error("--readme with --quick: README's figures are those of a full run; leave one of the two out")
+    return options
+
+
+class Bench:
+    """What rows measure with."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder, self.binary, self.target = options, folder, options.binary, options.target
+        self.begun, self.peers = time.monotonic(), []
+        self.processes = Processes()
+        self.client = Client(options.client, self.processes)
+
+    def say(self, text):
+        minutes, seconds = divmod(int(time.monotonic() - self.begun), 60)
+        print(f"[{minutes:3}:{seconds:02}] {text}", flush=True)
+
+    def prepare_peers(self):
+        install = Install(self.target, self.say)
+        for peer in PEERS:
+            try:
+                peer.prepare(install)
+            except (Failed, OSError) as error:
+                peer.missing = f"not installed: {reason_of(error)}"
+                self.say(f"{peer.name}: {peer.missing}")
+            self.peers.append(peer)
+
+    def close(self):
+        with contextlib.suppress(Failed, OSError):
+            self.client.close()
+        self.processes.close()
+
+
+def measured_on(options):
+    """With what and where."""
+    version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
+    model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    return {
+        "binary": version,
+        "machine": f"{model}, {os.cpu_count()} processors, Linux {platform.release()}",
+        "date": datetime.date.today().isoformat(),
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "peers": {peer.name: peer.missing or peer.version for peer in PEERS} if options.peers else {},
+    }
+
+
+def measure(options, names):
+    figures, failed = [], 0
+    with tempfile.TemporaryDirectory(prefix="deskhand-benches-") as folder:
+        bench = Bench(options, pathlib.Path(folder))
+        try:
+            if options.peers:
+                bench.prepare_peers()
+                bench.begun = time.monotonic()
+            for number, name in enumerate(names, 1):
+                bench.say(f"{number} of {len(names)}: {name}")
+                try:
+                    for figure in ROWS[name](bench).measure():
+                        figures.append(figure)
+                        report.show(figure)
+                except (Failed, NotInThisVersion, OSError, subprocess.SubprocessError) as error:
+                    figures.append(Figure(name, "", "Deskhand", "deskhand", reason=reason_of(error)))
+                    report.show(figures[-1])
+                failed += report.has_failed(figures, name)
+            bench.say("measured")
+        finally:
+            bench.close()
+    return figures, failed
+
+
+def main():
+    options = arguments()
+    output = options.output or options.source or options.target / "results"
+    if options.source:
+        record = report.read(options.source)
+    else:
+        names = options.only or [name for name, row in ROWS.items() if row.quick or not options.quick]
+        figures, failed = measure(options, names)
+        record = report.read(output) if options.only and (output / report.FILE).exists() else {"figures": []}
+        record["measured"] = measured_on(options)
+        record["quick"] = options.quick
+        kept = [one for one in record["figures"] if one["row"] not in {figure.row for figure in figures}]
+        record["figures"] = kept + [figure.as_json() for figure in figures]
+    output.mkdir(parents=True, exist_ok=True)
+    (output / report.FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    table = report.markdown(record, ROWS)
+    (output / "TABLE.md").write_text(table, encoding="utf-8")
+    print("\n" + report.short_table(record, ROWS))
+    print(f"all figures: {output / 'TABLE.md'} and {output / report.FILE}")
+    if options.readme:
+        report.write_readme(ROOT / "README.md", record, ROWS)
+        print("the table is in README.md")
+    if options.source:
+        return 0
+    if failed:
+        print(f"{failed} of {len(names)} rows have no figure of Deskhand's")
+    return 1 if failed else 0
+
+
+def end(*_):
+    """Being told to end also ends everything that was started; a second signal must not interrupt that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(143)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        sys.exit(main())
+    except Failed as error:
+        print(f"benches: {error}", file=sys.stderr)
+        sys.exit(1)
