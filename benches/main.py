@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -127,7 +128,9 @@ def measure(options, names):
                     for figure in ROWS[name](bench).measure():
                         figures.append(figure)
                         report.show(figure)
-                except (Failed, NotInThisVersion, OSError, subprocess.SubprocessError) as error:
+                except Exception as error:  # one row that breaks must not cost the hours of the others
+                    if not isinstance(error, (Failed, NotInThisVersion, OSError)):
+                        traceback.print_exc()
                     figures.append(Figure(name, "", "Deskhand", "deskhand", reason=reason_of(error)))
                     report.show(figures[-1])
                 failed += report.has_failed(figures, name)

@@ -13,6 +13,7 @@ PEERS = [
     libraries.Mss,
     libraries.PyAutoGui,
     computer_use.ComputerUse,
+    computer_use.ByDefault,
     computer_use_linux.ComputerUseLinux,
     cua_computer_server.CuaComputerServer,
     cua_driver.OverMcp,

@@ -18,6 +18,7 @@ class Peer:
     can = ()
     missing = ""  # why it is not here
     version = ""
+    loses = False  # whether it is known to say that it has done what it has not
 
     @classmethod
     def prepare(cls, install):
@@ -63,6 +64,13 @@ class Spoken(Peer):
     def __init__(self, place):
         super().__init__(place)
         self.connection = f"{self.name}-{next(numbers)}"
+
+    def start_program(self, command, environment=None):
+        """Starts a program that speaks lines on its standard input and output."""
+        environment = environment or self.place.environment()
+        log = self.place.folder / f"{self.connection}.log"
+        options = {"environment": list(environment.items()), "directory": str(self.place.folder), "log": str(log)}
+        self.client("start", name=self.connection, command=[str(part) for part in command], **options)
 
     def ask(self, request, change=None, want_answer=False):
         """The client's answer to one exchange."""

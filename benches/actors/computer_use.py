@@ -5,7 +5,8 @@ from .base import Requested
 
 class ComputerUse(Requested):
     name = "computer-use"
-    how = "its `serve`, JSON lines"
+    how = "its `serve`, JSON lines; tier activate"
+    tier = {"tier": "activate"}
     can = ("screenshot", "click", "type")
     version = "0.3.2"
 
@@ -23,8 +24,7 @@ class ComputerUse(Requested):
         cls.program = install.crate("computer-use", cls.version)
 
     def start(self):
-        environment = list(self.place.environment().items())
-        self.client("start", name=self.connection, command=[str(self.program), "serve"], environment=environment, directory=str(self.place.folder))
+        self.start_program([self.program, "serve"])
 
     def request(self, action, *details):
         match action:
@@ -32,6 +32,13 @@ class ComputerUse(Requested):
                 # Its default is a picture of at most 1440 pixels' width; everybody here makes a whole one.
                 return {"id": 1, "action": "screenshot", "base64": True, "max_width": 0}
             case "click":
-                return {"id": 1, "action": "click", "x": details[0], "y": details[1]}
+                return {"id": 1, "action": "click", "x": details[0], "y": details[1]} | self.tier
             case _:
-                return {"id": 1, "action": "type", "text": details[0]}
+                return {"id": 1, "action": "type", "text": details[0]} | self.tier
+
+
+class ByDefault(ComputerUse):
+    """Without a tier: it says that it has clicked."""
+
+    name, how, tier, can = "computer-use, default tier", "its `serve`, JSON lines", {}, ("click",)
+    loses = True

@@ -3,6 +3,7 @@
 import json
 import socket
 
+from harness.errors import Failed
 from harness.place import wait_for
 
 from .base import Requested
@@ -25,8 +26,12 @@ class CuaComputerServer(Requested):
             port = free.getsockname()[1]
         # Without CONTAINER_NAME, which the environment of a place never has, it asks its cloud nothing.
         command = [self.python, "-m", "computer_server", "--host", "127.0.0.1", "--port", port]
-        self.server = self.place.start(command)
+        log = self.place.folder / "cua-computer-server.log"
+        with log.open("w") as output:
+            self.server = self.place.start(command, stdout=output, stderr=output)
         wait_for("cua-computer-server", lambda: answers(port) or self.server.poll() is not None)
+        if self.server.poll() is not None:
+            raise Failed(f"it ends: {(log.read_text().strip().splitlines() or ['without a word'])[-1]}")
         self.client("connect", name=self.connection, address=f"127.0.0.1:{port}", path="/ws", headers=[])
 
     def request(self, action, *details):

@@ -71,10 +71,17 @@ class OverSocket(CuaDriver):
         socket = self.place.folder / f"{self.connection.replace(' ', '-').replace(',', '')}.sock"
         # Without its picture of a pointer on the screen, which would be in the others' screenshots.
         self.daemon = self.place.start([self.program, "serve", "--socket", socket, "--no-overlay"], self.environment())
-        wait_for("cua-driver", lambda: socket.exists() or self.daemon.poll() is not None)
+        wait_for("cua-driver", lambda: self.is_open(socket))
+
+    def is_open(self, socket):
+        """Whether the daemon lets us in: the file is there before it does."""
         if self.daemon.poll() is not None:
             raise Failed(f"`cua-driver serve` ends with {self.daemon.returncode}")
-        self.client("unix", name=self.connection, path=str(socket))
+        try:
+            self.client("unix", name=self.connection, path=str(socket))
+        except Failed:
+            return False
+        return True
 
     def request(self, action, *details):
         name, arguments = self.action(action, *details)

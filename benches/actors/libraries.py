@@ -17,8 +17,7 @@ class RustLibrary(SelfTimed):
         cls.version = install.locked_version(cls.crate)
 
     def start(self):
-        environment = list(self.place.environment().items())
-        self.client("start", name=self.connection, command=[str(self.program)], environment=environment, directory=str(self.place.folder))
+        self.start_program([self.program])
 
 
 class Enigo(RustLibrary):
@@ -53,9 +52,7 @@ class PythonLibrary(SelfTimed):
         cls.version = ", ".join(package.replace("==", " ") for package in cls.packages)
 
     def start(self):
-        environment = list(self.place.environment().items())
-        command = [str(self.python), str(HERE / self.script)]
-        self.client("start", name=self.connection, command=command, environment=environment, directory=str(self.place.folder))
+        self.start_program([self.python, HERE / self.script])
 
 
 class Mss(PythonLibrary):
@@ -66,6 +63,6 @@ class Mss(PythonLibrary):
 
 class PyAutoGui(PythonLibrary):
     name, script = "pyautogui", "python_pyautogui.py"
-    # Its screenshots come from Pillow, which asks the X server itself.
-    packages = ("PyAutoGUI==0.9.54", "python3-xlib==0.15", "pillow==13.0.0")
+    # Its screenshots come from Pillow.
+    packages = ("PyAutoGUI==0.9.54", "pillow==13.0.0")
     can = ("screenshot", "click", "type")

@@ -17,8 +17,7 @@ class OverMcp(Requested):
         return self.place.environment()
 
     def start(self):
-        environment = list(self.environment().items())
-        self.client("start", name=self.connection, command=list(map(str, self.command())), environment=environment, directory=str(self.place.folder))
+        self.start_program(self.command(), self.environment())
         about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "benches", "version": "1"}}
         answer = json.loads(self.answer({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": about}))
         if "result" not in answer:

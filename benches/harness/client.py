@@ -19,7 +19,7 @@ class Client:
         self.echo = processes.start([program, "echo"], stdout=subprocess.PIPE)
         self("connect", name="echo", address=self.echo.stdout.readline().decode().strip(), path="/", headers=[])
 
-    def __call__(self, command, **arguments):
+    def __call__(self, command, /, **arguments):
         line = json.dumps({"do": command, **arguments}) + "\n"
         try:
             self.process.stdin.write(line.encode())
@@ -36,7 +36,7 @@ class Client:
             raise Failed(answer["error"])
         return answer
 
-    def seconds(self, command, **arguments):
+    def seconds(self, command, /, **arguments):
         return [one * NANOSECONDS for one in self(command, **arguments)["nanoseconds"]]
 
     def close(self):

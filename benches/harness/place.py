@@ -5,6 +5,7 @@ import os
 import pathlib
 import select
 import shutil
+import socket
 import struct
 import subprocess
 import tempfile
@@ -14,6 +15,14 @@ from .errors import Failed
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60  # seconds; a browser's first start on a busy machine takes 20
+ANY_HOST, THIS_HOST = 0xFFFF, 256  # families of Xau(3): Wild and Local
+COOKIE_SIZE = 16
+
+
+def cookie_entry(family, address, number, cookie):
+    """An entry of a cookie file (Xau(3))."""
+    fields = (address, number, b"MIT-MAGIC-COOKIE-1", cookie)
+    return struct.pack(">H", family) + b"".join(struct.pack(">H", len(field)) + field for field in fields)
 
 
 def wait_for(what, condition, limit=PATIENCE, pause=0.002):
@@ -62,10 +71,7 @@ class Place:
     def _start_xvfb(self):
         self.cookie = self.folder / "Xauthority"
         self.cookie.touch(mode=0o600)
-        # Family Wild, empty address and number (Xau(3)): an entry for any host and display.
-        fields = (b"", b"", b"MIT-MAGIC-COOKIE-1", os.urandom(16))
-        entry = struct.pack(">H", 0xFFFF) + b"".join(struct.pack(">H", len(field)) + field for field in fields)
-        self.cookie.write_bytes(entry)
+        self.cookie.write_bytes(cookie_entry(ANY_HOST, b"", b"", os.urandom(COOKIE_SIZE)))
         ready, announce = os.pipe()
         screen = ["-screen", "0", f"{self.width}x{self.height}x24", "-noreset", "-nolisten", "tcp", "-s", "0"]
         command = ["Xvfb", "-displayfd", announce, *screen, "-auth", self.cookie]
@@ -75,6 +81,10 @@ class Place:
             if not select.select([announced], [], [], PATIENCE)[0]:
                 raise Failed("Xvfb does not come up")
             self.display = f":{announced.readline().strip()}"
+        # Python's X libraries know no entries for any host.
+        host, cookie = socket.gethostname().encode(), self.cookie.read_bytes()
+        entry = cookie_entry(THIS_HOST, host, self.display[1:].encode(), cookie[-COOKIE_SIZE:])
+        self.cookie.write_bytes(entry + cookie)
 
     def serve(self, *arguments):
         """Starts Deskhand; how long it took until its ready line."""

@@ -114,12 +114,17 @@ def proportional_memory(pids):
 
 
 def processor_time(pids):
-    """Seconds, to the nanosecond: the first field of schedstat of each thread."""
-    total = 0
+    """Seconds of each thread, to the nanosecond: the first field of its schedstat. For `used_since`."""
+    found = {}
     for pid in pids:
         for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
             try:
-                total += int((thread / "schedstat").read_text().split()[0])
+                found[thread.name] = int((thread / "schedstat").read_text().split()[0]) / 1e9
             except OSError:
-                pass
-    return total / 1e9
+                pass  # it has just ended
+    return found
+
+
+def used_since(before, pids):
+    """Seconds that the processes have used since then; threads that have ended meanwhile are not counted."""
+    return sum(now - before.get(thread, 0) for thread, now in processor_time(pids).items())

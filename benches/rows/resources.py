@@ -6,7 +6,7 @@ import time
 
 from actors.base import Peer
 from harness import frames
-from harness.processes import processor_time, proportional_memory, tree
+from harness.processes import processor_time, proportional_memory, tree, used_since
 
 from .base import Failed, Goal, Place, Row, Session, companions
 
@@ -132,6 +132,6 @@ class Desktops(Row):
             raise Failed("the servers are gone")
         before, begun = processor_time(pids), time.monotonic()
         work()
-        share = (processor_time(pids) - before) / (time.monotonic() - begun)
+        share = used_since(before, pids) / (time.monotonic() - begun)
         yield self.figure(f"{count}, processor time, {when}", "Deskhand", unit="% of a core", values=[100 * share])
         yield self.figure(f"{count}, memory, {when}", "Deskhand", unit="MB", values=[proportional_memory(pids) / MEGABYTE])

@@ -10,11 +10,12 @@ CHANGES = (1.0, 10.0, 100.0)
 class Streaming(Row):
     name = "streaming"
     summary = "from a change of the screen until a subscriber has all of it"
-    titles = {f"{change:g} % changed": f"streaming: change → subscriber, {change:g} % of a web page" for change in CHANGES}
+    titles = {f"{change:g} % changed": f"streaming: change → subscriber, {change:g} % of the screen" for change in CHANGES}
 
     def measure(self):
         with Place(self.bench) as place:
-            frames.show(place, "page")
+            # Its two pictures differ nearly everywhere, so that it is known how many pixels have to come.
+            frames.show(place, "gradient")
             session, subscription, reason = Session(place), None, ""
             try:
                 session.needs("subscribe")
@@ -27,6 +28,10 @@ class Streaming(Row):
             with companions(place, "stream") as present:
                 for change in CHANGES:
                     variant = f"{change:g} % changed"
+                    place.client("restore", percent=change)
+                    for _, one in present:
+                        if not isinstance(one, str):
+                            one.settle()
                     measure = lambda count, change=change: self.stream(session, subscription, count, change)
                     turns = [Turn(self.figure(variant, "Deskhand", reason=reason), measure, burst=True)]
                     capture = lambda count, change=change: self.bench.client.seconds("capture", count=count, change=change, compare=True)

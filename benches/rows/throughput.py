@@ -39,7 +39,7 @@ class Throughput(Row):
                     turns.append(self.turn(variant, peer.name, "peer", fewer, measure, one))
                 if in_flight == 1:
                     for peer, one in present:
-                        if not hasattr(peer, "pipeline"):
+                        if not hasattr(peer, "pipeline") and not peer.loses:
                             turns.append(self.turn(variant, peer.name, "peer", 2, lambda one=one: twice(one, ability), one))
                 yield from interleave(turns, self.budget(rounds=5, seconds=8), scale=1)
                 session.close()

@@ -1,8 +1,10 @@
 //! What carries a request to a server and its answer back: a WebSocket, or lines over pipes or a socket.
 
 use std::{
+    fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::UnixStream,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -40,13 +42,19 @@ pub enum Carrier {
         child: Option<Child>,
         /// The last answer.
         line: Vec<u8>,
+        /// Where the program complains.
+        log: PathBuf,
     },
 }
 
 impl Carrier {
-    /// Starts a program that speaks lines on its standard input and output. It says nothing on standard error that anybody
-    /// reads.
-    pub fn start(command: &[String], environment: &[(String, String)], directory: &str) -> Result<Self, Failure> {
+    /// Starts a program that speaks lines on its standard input and output, and complains into a log.
+    pub fn start(
+        command: &[String],
+        environment: &[(String, String)],
+        directory: &str,
+        log: &Path,
+    ) -> Result<Self, Failure> {
         let (program, arguments) = command.split_first().ok_or("no program")?;
         let mut child = Command::new(program)
             .args(arguments)
@@ -55,12 +63,12 @@ impl Carrier {
             .current_dir(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(log)?)
             .spawn()
             .map_err(|error| format!("{program}: {error}"))?;
         let output = Box::new(child.stdin.take().ok_or("no pipe")?);
         let input = Box::new(BufReader::with_capacity(READ_SIZE, child.stdout.take().ok_or("no pipe")?));
-        Ok(Self::Lines { output, input, child: Some(child), line: Vec::new() })
+        Ok(Self::Lines { output, input, child: Some(child), line: Vec::new(), log: log.to_owned() })
     }
 
     /// Connects to a socket that speaks lines.
@@ -69,15 +77,15 @@ impl Carrier {
         stream.set_read_timeout(Some(PATIENCE))?;
         let input: Box<dyn Read> = Box::new(stream.try_clone()?);
         let input = Box::new(BufReader::with_capacity(READ_SIZE, input));
-        Ok(Self::Lines { output: Box::new(stream), input, child: None, line: Vec::new() })
+        Ok(Self::Lines { output: Box::new(stream), input, child: None, line: Vec::new(), log: PathBuf::new() })
     }
 
     /// Sends a request.
     pub fn send(&mut self, request: &[u8]) -> Result<(), Failure> {
         match self {
             Self::WebSocket(socket) => socket.send(Kind::Text, request),
-            Self::Lines { output, .. } => {
-                output.write_all(&[request, b"\n"].concat())?;
+            Self::Lines { output, log, .. } => {
+                output.write_all(&[request, b"\n"].concat()).map_err(|error| ended(&error.to_string(), log))?;
                 Ok(output.flush()?)
             }
         }
@@ -97,10 +105,10 @@ impl Carrier {
                     }
                 }
             },
-            Self::Lines { input, line, .. } => loop {
+            Self::Lines { input, line, log, .. } => loop {
                 line.clear();
                 if input.read_until(b'\n', line)? == 0 {
-                    return Err("the program has ended".into());
+                    return Err(ended("the program has ended", log).into());
                 }
                 // An MCP server may say something of its own accord; that has a method and no result.
                 if !is_notification(line) {
@@ -111,6 +119,13 @@ impl Carrier {
             },
         }
     }
+}
+
+/// Why a program has ended: the last line of its log that says something.
+fn ended(what: &str, log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let last = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    format!("{what}: {last}")
 }
 
 /// Looks only at the beginning: the method of a notification stands there, and answers are long.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -19,7 +20,7 @@ pub enum Command {
     /// Opens a WebSocket under a name.
     Connect { name: String, address: String, path: String, headers: Vec<(String, String)> },
     /// Starts a program that speaks lines, under a name.
-    Start { name: String, command: Vec<String>, environment: Vec<(String, String)>, directory: String },
+    Start { name: String, command: Vec<String>, environment: Vec<(String, String)>, directory: String, log: PathBuf },
     /// Opens a socket that speaks lines, under a name.
     Unix { name: String, path: String },
     /// Closes what has this name.
@@ -36,6 +37,8 @@ pub enum Command {
     Frames { width: u16, height: u16, files: [String; 2] },
     /// Changes so many percent of the screen.
     Change { percent: f64 },
+    /// Shows the first picture again, before changes of so many percent.
+    Restore { percent: f64 },
     /// Takes the window of pictures away.
     Uncover,
     /// A window that counts the input that it gets.
@@ -79,8 +82,8 @@ impl Client {
                 self.carriers.insert(name, Carrier::WebSocket(Box::new(socket)));
                 return Ok(json!({"nanoseconds": [took]}));
             }
-            Command::Start { name, command, environment, directory } => {
-                self.carriers.insert(name, Carrier::start(&command, &environment, &directory)?);
+            Command::Start { name, command, environment, directory, log } => {
+                self.carriers.insert(name, Carrier::start(&command, &environment, &directory, &log)?);
             }
             Command::Unix { name, path } => {
                 self.carriers.insert(name, Carrier::unix(&path)?);
@@ -102,6 +105,7 @@ impl Client {
             }
             Command::Frames { width, height, files } => self.screen()?.show(width, height, &files)?,
             Command::Change { percent } => self.screen()?.change(percent)?,
+            Command::Restore { percent } => self.screen()?.restore(percent)?,
             Command::Uncover => self.screen()?.uncover()?,
             Command::Recorder { width, height, managed } => {
                 self.recorder = Some(Recorder::open(self.screen()?, width, height, managed)?);
@@ -109,7 +113,7 @@ impl Client {
             Command::Counted { buttons, keys } => {
                 let recorder = self.recorder.as_mut().ok_or("there is no recorder")?;
                 let counted = recorder.wait(buttons, keys, EVENTS)?;
-                return Ok(json!({"buttons": counted.buttons, "keys": counted.keys}));
+                return Ok(json!({"buttons": counted.buttons, "keys": counted.keys, "held": counted.held}));
             }
             Command::NoRecorder => self.recorder = None,
             Command::Capture { count, change, compare } => return self.capture(count, change, compare),

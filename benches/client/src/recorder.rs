@@ -9,7 +9,11 @@ use x11rb::{
     connection::Connection as _,
     protocol::{
         Event,
-        xproto::{AtomEnum, ConnectionExt as _, CreateWindowAux, EventMask, InputFocus, PropMode, WindowClass},
+        xproto::{
+            AtomEnum, BUTTON_RELEASE_EVENT, ConnectionExt as _, CreateWindowAux, EventMask, InputFocus,
+            KEY_RELEASE_EVENT, KeyButMask, PropMode, WindowClass,
+        },
+        xtest::ConnectionExt as _,
     },
     rust_connection::RustConnection,
     wrapper::ConnectionExt as _,
@@ -29,6 +33,8 @@ pub struct Counted {
     pub buttons: usize,
     /// Keys pressed, without the modifiers of the core map.
     pub keys: usize,
+    /// Buttons and keys that were still down afterwards, and have been released for the next.
+    pub held: usize,
 }
 
 /// The window, on a connection of its own, so that its events are nobody else's.
@@ -92,9 +98,35 @@ impl Recorder {
                 }
             }
             if counted.buttons >= buttons && counted.keys >= keys || Instant::now() > deadline {
+                counted.held = self.release()?;
                 return Ok(counted);
             }
             thread::sleep(PAUSE);
         }
+    }
+
+    /// Releases whatever is down, so that what one program has left pressed is not the next one's fault. Returns how much.
+    fn release(&self) -> Result<usize, Failure> {
+        let connection = &self.connection;
+        let root = connection.setup().roots[0].root;
+        let fake = |kind, detail| connection.xtest_fake_input(kind, detail, 0, x11rb::NONE, 0, 0, 0);
+        let mut held = 0;
+        if u16::from(connection.query_pointer(root)?.reply()?.mask) & u16::from(KeyButMask::BUTTON1) != 0 {
+            fake(BUTTON_RELEASE_EVENT, 1)?;
+            held += 1;
+        }
+        let down = connection.query_keymap()?.reply()?.keys;
+        for key in 8..=u8::MAX {
+            if down[usize::from(key / 8)] & (1 << (key % 8)) != 0 {
+                fake(KEY_RELEASE_EVENT, key)?;
+                held += 1;
+            }
+        }
+        if held > 0 {
+            connection.sync()?;
+            // The releases' own events are nobody's.
+            while connection.poll_for_event()?.is_some() {}
+        }
+        Ok(held)
     }
 }

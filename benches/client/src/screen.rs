@@ -53,8 +53,9 @@ struct Pictures {
     pixmaps: [Pixmap; 2],
     context: Gcontext,
     size: (u16, u16),
-    /// How often it has changed: where the next change is, and from which picture.
+    /// How often it has changed by so many percent: where the next change is, and from which picture.
     changes: u64,
+    percent: f64,
 }
 
 /// A connection that draws and clicks.
@@ -112,7 +113,8 @@ impl Screen {
         let class = WindowClass::INPUT_OUTPUT;
         connection.create_window(depth, window, self.root, 0, 0, width, height, 0, class, 0, &look)?;
         connection.map_window(window)?.check()?;
-        self.shown = Some(Pictures { window, pixmaps: pictures, context, size: (width, height), changes: 0 });
+        self.shown =
+            Some(Pictures { window, pixmaps: pictures, context, size: (width, height), changes: 0, percent: 0.0 });
         self.round_trip()
     }
 
@@ -129,10 +131,23 @@ impl Screen {
         Ok(())
     }
 
+    /// Shows all of the first picture again; the changes that follow are by so many percent.
+    pub fn restore(&mut self, percent: f64) -> Result<(), Failure> {
+        let shown = self.shown.as_mut().ok_or("nothing is shown")?;
+        let (width, height) = shown.size;
+        self.connection.copy_area(shown.pixmaps[0], shown.window, shown.context, 0, 0, 0, 0, width, height)?;
+        (shown.changes, shown.percent) = (0, percent);
+        self.round_trip()
+    }
+
     /// Copies a rectangle with so many percent of the screen's area from the other picture; returns when it is on the
     /// screen. Its place goes round the screen, and each round shows the other picture there.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares of a screen's size")]
     pub fn change(&mut self, percent: f64) -> Result<(), Failure> {
+        // Changes of another size do not fit into each other: some of the first would change nothing.
+        if percent > 0.0 && self.shown.as_ref().is_some_and(|shown| shown.percent.to_bits() != percent.to_bits()) {
+            self.restore(percent)?;
+        }
         let shown = self.shown.as_mut().ok_or("nothing is shown")?;
         if percent > 0.0 {
             let side = (percent / 100.0).sqrt();
