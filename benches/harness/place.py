@@ -116,11 +116,19 @@ class Place:
         self.processes.stop(self.server)
         self.server = None
 
-    def start_window_manager(self):
-        """openbox, as the project's desktop has it; it touches a file once it manages windows."""
-        ready = self.folder / "window-manager-is-ready"
-        command = ["openbox", "--sm-disable", "--config-file", ROOT / "xvfb/openbox.xml", "--startup", f"touch {ready}"]
-        self.start(command, self.environment(XCOMPOSEFILE="/dev/null"))
+    def start_window_manager(self, as_installed=False):
+        """openbox, as the project's desktop has it, or as it is where nobody has told it otherwise: it then reads its Compose
+        file again at each change of the keymap. It touches a file once it manages windows."""
+        ready, config = self.folder / "window-manager-is-ready", self.folder / "openbox.xml"
+        ours = (ROOT / "xvfb/openbox.xml").read_text(encoding="utf-8")
+        environment = {"XCOMPOSEFILE": "/dev/null"}
+        if as_installed:
+            ours = ours.replace("<rebindOnMappingNotify>no<", "<rebindOnMappingNotify>yes<")
+            # A locale that has a Compose file; the text's own encoding stays.
+            environment = {"LANG": "en_US.UTF-8", "LC_ALL": "C.UTF-8"}
+        config.write_text(ours, encoding="utf-8")
+        command = ["openbox", "--sm-disable", "--config-file", config, "--startup", f"touch {ready}"]
+        self.start(command, self.environment(**environment))
         wait_for("openbox", ready.exists)
 
     def close(self):

@@ -17,7 +17,8 @@ from .base import Failed, Goal, NotInThisVersion, Place, Row, Session, reason_of
 REACTIONS = ("now-0", "work-120", "work-700", "fetch-300", "fetch-1200", "steps-300")
 SLEEPS = (0.3, 1.0, 2.0)
 REPORT = 5  # seconds until the page's report of its own time, which it sends a second later, counts as missing
-PLACE_IN_SQUARE = (200, 150)
+# The project's window manager puts a browser on the right; the page's square is at its upper left.
+CLICKED, LOOKED_AT = [700, 100], (700, 200)
 
 
 class Observe(Row):
@@ -66,7 +67,7 @@ class Observe(Row):
             raise Failed("the page does not react to a click")
         turn = origin.state["turn"]
         wanted = (40 + turn % 5 * 40, 40 + turn // 5 % 5 * 40, 90)
-        is_right = Image.open(io.BytesIO(picture)).convert("RGB").getpixel(PLACE_IN_SQUARE) == wanted
+        is_right = Image.open(io.BytesIO(picture)).convert("RGB").getpixel(LOOKED_AT) == wanted
         figure.values.append(took - origin.state["own"])
         figure.right = ((figure.right or 0) * (len(figure.values) - 1) + is_right) / len(figure.values)
         time.sleep(0.3)  # the report's own traffic ends
@@ -75,7 +76,7 @@ class Observe(Row):
     def observed(session):
         session.needs_meta("observe")
         try:
-            result = session("left_click", coordinate=[200, 100], _meta={"observe": {}})
+            result = session("left_click", coordinate=CLICKED, _meta={"observe": {}})
         except Failed as error:
             if "unsupported" in str(error):
                 raise NotInThisVersion("_meta.observe") from None
@@ -84,6 +85,6 @@ class Observe(Row):
 
     @staticmethod
     def slept(session, seconds):
-        session("left_click", coordinate=[200, 100])
+        session("left_click", coordinate=CLICKED)
         time.sleep(seconds)
         return base64.b64decode(session("screenshot", _meta={"observe": None})["image"]["data"])
