@@ -1,7 +1,6 @@
 """The benchmarks: what `benches/run` runs once its own needs are installed."""
 
 import argparse
-import contextlib
 import datetime
 import json
 import os
@@ -24,6 +23,8 @@ from harness.install import Install  # noqa: E402
 from harness.measure import Figure, reason_of  # noqa: E402
 from harness.processes import Processes  # noqa: E402
 from rows import ROWS  # noqa: E402
+
+BUSY = 0.5  # a load from which on figures are not those of an idle machine
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -78,8 +79,7 @@ class Bench:
     def __init__(self, options, folder):
         self.options, self.folder, self.binary, self.target = options, folder, options.binary, options.target
         self.begun, self.peers = time.monotonic(), []
-        self.processes = Processes()
-        self.client = Client(options.client, self.processes)
+        self.processes, self.client = Processes(), None
 
     def say(self, text):
         minutes, seconds = divmod(int(time.monotonic() - self.begun), 60)
@@ -95,13 +95,25 @@ class Bench:
                 self.say(f"{peer.name}: {peer.missing}")
             self.peers.append(peer)
 
-    def close(self):
-        with contextlib.suppress(Failed, OSError):
+    def row(self, name):
+        """The figures of one row, with a client of its own: whatever breaks, the next row begins anew."""
+        self.client = Client(self.options.client, self.processes)
+        figures = []
+        try:
+            for figure in ROWS[name](self).measure():
+                figures.append(figure)
+                report.show(figure)
+        except Exception as error:  # one row that breaks must not cost the hours of the others
+            if not isinstance(error, (Failed, NotInThisVersion, OSError)):
+                traceback.print_exc()
+            figures.append(Figure(name, "", "Deskhand", "deskhand", reason=reason_of(error)))
+            report.show(figures[-1])
+        finally:
             self.client.close()
-        self.processes.close()
+        return figures
 
 
-def measured_on(options):
+def measured_on(options, load):
     """With what and where."""
     version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
     model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
@@ -109,61 +121,52 @@ def measured_on(options):
         "binary": version,
         "machine": f"{model}, {os.cpu_count()} processors, Linux {platform.release()}",
         "date": datetime.date.today().isoformat(),
-        "load": f"{os.getloadavg()[0]:.1f}",
+        "load": load,
         "peers": {peer.name: peer.missing or peer.version for peer in PEERS} if options.peers else {},
     }
 
 
-def measure(options, names):
-    figures, failed = [], 0
+def measure(options, names, record, output):
+    """Measures rows, one after the other; what is there is written after each. Returns how many have no figure of Deskhand's."""
+    failed = 0
     with tempfile.TemporaryDirectory(prefix="deskhand-benches-") as folder:
         bench = Bench(options, pathlib.Path(folder))
         try:
             if options.peers:
                 bench.prepare_peers()
-                bench.begun = time.monotonic()
+            load, bench.begun = os.getloadavg()[0], time.monotonic()
+            if load > BUSY and not options.quick:
+                bench.say(f"something else is running here (load {load:.1f}): these figures will be too large")
+            record["measured"], record["quick"] = measured_on(options, load), options.quick
             for number, name in enumerate(names, 1):
                 bench.say(f"{number} of {len(names)}: {name}")
-                try:
-                    for figure in ROWS[name](bench).measure():
-                        figures.append(figure)
-                        report.show(figure)
-                except Exception as error:  # one row that breaks must not cost the hours of the others
-                    if not isinstance(error, (Failed, NotInThisVersion, OSError)):
-                        traceback.print_exc()
-                    figures.append(Figure(name, "", "Deskhand", "deskhand", reason=reason_of(error)))
-                    report.show(figures[-1])
+                figures = bench.row(name)
                 failed += report.has_failed(figures, name)
+                kept = [one for one in record["figures"] if one["row"] != name]
+                record["figures"] = kept + [figure.as_json() for figure in figures]
+                report.write(output, record, ROWS)
             bench.say("measured")
         finally:
-            bench.close()
-    return figures, failed
+            bench.processes.close()
+    return failed
 
 
 def main():
     options = arguments()
     output = options.output or options.source or options.target / "results"
+    failed = 0
     if options.source:
         record = report.read(options.source)
+        report.write(output, record, ROWS)
     else:
         names = options.only or [name for name, row in ROWS.items() if row.quick or not options.quick]
-        figures, failed = measure(options, names)
         record = report.read(output) if options.only and (output / report.FILE).exists() else {"figures": []}
-        record["measured"] = measured_on(options)
-        record["quick"] = options.quick
-        kept = [one for one in record["figures"] if one["row"] not in {figure.row for figure in figures}]
-        record["figures"] = kept + [figure.as_json() for figure in figures]
-    output.mkdir(parents=True, exist_ok=True)
-    (output / report.FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    table = report.markdown(record, ROWS)
-    (output / "TABLE.md").write_text(table, encoding="utf-8")
+        failed = measure(options, names, record, output)
     print("\n" + report.short_table(record, ROWS))
-    print(f"all figures: {output / 'TABLE.md'} and {output / report.FILE}")
+    print(f"all figures: {output / report.TABLE} and {output / report.FILE}")
     if options.readme:
         report.write_readme(ROOT / "README.md", record, ROWS)
         print("the table is in README.md")
-    if options.source:
-        return 0
     if failed:
         print(f"{failed} of {len(names)} rows have no figure of Deskhand's")
     return 1 if failed else 0

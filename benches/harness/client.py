@@ -1,13 +1,13 @@
 """The measuring client, benches/client, as a child process: one line of JSON to it, one back."""
 
+import contextlib
 import json
-import os
-import signal
 import subprocess
 
 from .errors import Failed
 
 NANOSECONDS = 1e-9
+GOODBYE = 5  # seconds; it waits a second for each program that it has started
 
 
 class Client:
@@ -40,10 +40,10 @@ class Client:
         return [one * NANOSECONDS for one in self(command, **arguments)["nanoseconds"]]
 
     def close(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """The end of its input ends it; its connections and programs go with it."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(GOODBYE)
         self.processes.stop(self.process)
         self.processes.stop(self.echo)

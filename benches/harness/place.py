@@ -1,5 +1,6 @@
 """A display to measure on, and Deskhand on it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -133,7 +134,8 @@ class Place:
 
     def close(self):
         for connection in self.connections[:]:
-            connection.close()
+            with contextlib.suppress(Failed):
+                connection.close()
         for process in reversed(self.started):
             self.processes.stop(process)
         if self.server:

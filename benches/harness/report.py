@@ -6,7 +6,7 @@ import re
 from .errors import Failed
 from .measure import Figure
 
-FILE = "results.json"
+FILE, TABLE = "results.json", "TABLE.md"
 BEGIN, END = "<!-- figures: begin, written by benches/run --readme -->", "<!-- figures: end -->"
 
 
@@ -15,6 +15,12 @@ def read(folder):
         return json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Failed(f"{folder / FILE}: {error}; a folder that --output wrote is needed") from None
+
+
+def write(folder, record, rows):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / TABLE).write_text(markdown(record, rows), encoding="utf-8")
 
 
 def number(value):
@@ -126,7 +132,7 @@ def origin(record):
 def markdown(record, rows):
     """Every figure of every actor."""
     measured = record["measured"]
-    text = f"# Figures\n\n{origin(record)}; load when done {measured['load']}.\n\n{short_table(record, rows)}\n"
+    text = f"# Figures\n\n{origin(record)}; load at the beginning {measured['load']:.1f}.\n\n{short_table(record, rows)}\n"
     for (name, variant), figures in groups(record).items():
         text += f"## {name}{': ' + variant if variant else ''}\n\n| | median | 5 % | 95 % | of | Deskhand: × as good | |\n|---|---|---|---|---|---|---|\n"
         ours = first(figures, "deskhand")

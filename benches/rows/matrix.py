@@ -33,7 +33,7 @@ class Matrix(Row):
                         variant = f"{kind}, {width}×{height}, {change} % changed"
                         turns = [*turns_of_deskhand(self, place, variant, change, limit_parts)]
                         # For a peer one screen is as good as another: what has changed since the last picture is nothing to it.
-                        if change == 100:
+                        if change == 100 and not self.is_quick:
                             turns += turns_of_peers(self, place, variant, change, present, kind)
                         yield from interleave(turns, self.budget(rounds=10, seconds=4, burst=5))
                         for connection in place.connections[:]:

@@ -1,7 +1,5 @@
 """Screenshots at 1024×768 of a busy web page: nothing changed, a little, everything."""
 
-import contextlib
-
 from harness import frames
 
 from .base import Failed, Goal, NotInThisVersion, Place, Row, Session, Turn, companions, interleave, reason_of
@@ -41,20 +39,21 @@ def turns_of_deskhand(row, place, variant, change, limit_parts):
 
 
 def turns_of_peers(row, place, variant, change, present, kind):
-    """Peers, and whether their picture is right."""
-    files = frames.make(place.bench, kind, (place.width, place.height))
+    """Peers, and whether their picture is right: some make smaller ones of large screens."""
+    size = place.width, place.height
+    shown = frames.make(place.bench, kind, size)[0]
+    place.client("restore", percent=change)
     for peer, one in present:
         figure = row.figure(variant, peer.name, "peer", note=peer.how)
         if isinstance(one, str):
             figure.reason = one
-        elif change == 0:
-            # Checked where the content is known: nothing has changed since the first picture.
-            with contextlib.suppress(NotImplementedError):
-                try:
-                    wrong = frames.same(one.picture(), files[0], (place.width, place.height))
-                    figure.note += f"; {wrong}" if wrong else ""
-                except (Failed, OSError, ValueError) as error:
-                    figure.reason = reason_of(error)
+        else:
+            try:
+                wrong = frames.same(one.picture(), shown, size)
+                figure.right = 0.0 if wrong else 1.0
+                figure.note += f"; {wrong}" if wrong else ""
+            except (Failed, OSError, ValueError) as error:
+                figure.reason = reason_of(error)
         yield Turn(figure, lambda _, one=one: [one.screenshot(change)])
 
 

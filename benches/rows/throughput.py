@@ -37,7 +37,7 @@ class Throughput(Row):
                     fewer = total // 16 if not isinstance(one, str) else 0
                     measure = lambda one=one, fewer=fewer: one.pipeline(ability, fewer, min(in_flight, fewer))
                     turns.append(self.turn(variant, peer.name, "peer", fewer, measure, one))
-                if in_flight == 1:
+                if in_flight == 1 and not self.is_quick:
                     for peer, one in present:
                         if not hasattr(peer, "pipeline") and not peer.loses:
                             turns.append(self.turn(variant, peer.name, "peer", 2, lambda one=one: twice(one, ability), one))
