@@ -91,13 +91,12 @@ def drawn_by_browser(bench, page, seed, size, target):
 def drawn_by_xterm(bench, seed, size, target):
     """A screen full of a listing in colours, as xterm draws it."""
     marks = bench.folder / f"terminal-{seed}"
-    with Place(bench, *size) as place:
+    with Place(bench, *size, for_client=False) as place:
         columns, lines = size[0] // 7 - 1, size[1] // 13 - 1
         script = ["python3", PAGES / "listing.py", str(seed), str(columns), str(lines), marks]
         look = ["-geometry", f"{columns}x{lines}+0+0", "-bg", "#11161c", "-fg", "#e6e6e6", "-fn", "7x13", "-uc", "-e"]
         place.start(["xterm", *look, *script])
         wait_for("the terminal's text", marks.exists)
-        place.client("capture", count=1, change=None, compare=False)
         file = place.folder / "screen.png"
         command = [bench.binary, "call", "screenshot", "{}", "--url", f"ws://{place.address}", "-o", file]
         token = place.folder / "token"

@@ -37,9 +37,10 @@ def wait_for(what, condition, limit=PATIENCE, pause=0.002):
 
 
 class Place:
-    """A display with a folder of its own. Everything on it ends with it."""
+    """A display with a folder of its own. Everything on it ends with it. The measuring client has one display at a time: the
+    place that was made last, unless that says otherwise."""
 
-    def __init__(self, bench, width=1024, height=768, owned=False, arguments=()):
+    def __init__(self, bench, width=1024, height=768, owned=False, arguments=(), for_client=True):
         self.bench, self.processes, self.client = bench, bench.processes, bench.client
         self.width, self.height, self.owned = width, height, owned
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="place-", dir=bench.folder))
@@ -49,7 +50,8 @@ class Place:
             if not owned:
                 self._start_xvfb()
             self.serve(*arguments)
-            self.client("display", number=int(self.display[1:]), cookie=str(self.cookie))
+            if for_client:
+                self.client("display", number=int(self.display[1:]), cookie=str(self.cookie))
         except BaseException:
             self.close()
             raise
