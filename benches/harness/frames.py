@@ -16,7 +16,7 @@ from .errors import Failed
 from .place import ROOT, Place, wait_for
 
 KINDS = ("terminal", "document", "page", "photo", "gradient", "noise")
-VERSION = "1"  # a new number makes all pictures anew
+VERSION = "2"  # a new number makes all pictures anew
 PAGES = pathlib.Path(__file__).resolve().parent.parent / "content"
 SEEDS = (7, 11)  # of the two pictures of a pair
 
@@ -92,9 +92,10 @@ def drawn_by_xterm(bench, seed, size, target):
     """A screen full of a listing in colours, as xterm draws it."""
     marks = bench.folder / f"terminal-{seed}"
     with Place(bench, *size, for_client=False) as place:
-        columns, lines = size[0] // 7 - 1, size[1] // 13 - 1
+        # A little larger than the screen, which has no window manager: its characters are 9×18.
+        columns, lines = size[0] // 9 + 2, size[1] // 18 + 2
         script = ["python3", PAGES / "listing.py", str(seed), str(columns), str(lines), marks]
-        look = ["-geometry", f"{columns}x{lines}+0+0", "-bg", "#11161c", "-fg", "#e6e6e6", "-fn", "7x13", "-uc", "-e"]
+        look = ["-geometry", f"{columns}x{lines}+0+0", "-bg", "#11161c", "-fg", "#e6e6e6", "-fa", "DejaVu Sans Mono", "-fs", "11", "-e"]
         place.start(["xterm", *look, *script])
         wait_for("the terminal's text", marks.exists)
         file = place.folder / "screen.png"

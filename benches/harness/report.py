@@ -153,7 +153,9 @@ def write_readme(path, record, rows):
     text = path.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise Failed(f"{path.name} needs the lines {BEGIN} and {END} once each")
-    versions = ", ".join(f"{name} {version}" for name, version in record["measured"]["peers"].items() if version and not version.startswith("not"))
+    # The ways to drive one program have one version.
+    known = {name.split(",")[0]: version for name, version in record["measured"]["peers"].items()}
+    versions = ", ".join(f"{name} ({version})" for name, version in known.items() if version and not version.startswith("not"))
     block = f"{BEGIN}\nMeasured by `benches/run --readme`: {origin(record)}.\n\n{short_table(record, rows)}"
     block += f"\nPeers: {versions}.\n" if versions else ""
     pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
