@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import json
 import os
 import pathlib
 import platform
@@ -61,7 +60,7 @@ Figures mean something on an idle machine only. benches/README.md says how each 
     parser.add_argument("--quick", action="store_true", help="few rounds of a part of the rows; the figures are rough")
     parser.add_argument("--only", type=listed(ROWS), metavar="ROW,…", help="these rows")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="whether to measure other programs as well; they are installed on first use")
-    parser.add_argument("--output", type=pathlib.Path, metavar="DIR", help="folder for results.json and TABLE.md (target/benches/results); other rows that it holds stay")
+    parser.add_argument("--output", type=pathlib.Path, metavar="DIR", help="folder for results.json and TABLE.md (target/benches/results, or results-quick); with --only, other rows that it holds stay")
     parser.add_argument("--readme", action="store_true", help="writes the table into README.md")
     parser.add_argument("--from", type=pathlib.Path, dest="source", metavar="DIR", help="measures nothing and makes the tables of what this folder holds")
     parser.add_argument("--binary", type=pathlib.Path, metavar="FILE", help="a deskhand that is built already")
@@ -153,7 +152,8 @@ def measure(options, names, record, output):
 
 def main():
     options = arguments()
-    output = options.output or options.source or options.target / "results"
+    # A quick run's rough figures do not get among those of a full one.
+    output = options.output or options.source or options.target / ("results-quick" if options.quick else "results")
     failed = 0
     if options.source:
         record = report.read(options.source)
