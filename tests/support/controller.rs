@@ -112,18 +112,6 @@ impl Controller {
         id
     }
 
-    /// One request and its answer as text, not looked into: for figures that are not to include the reading of it.
-    pub fn exchange(&mut self, method: &str, params: &Value) -> String {
-        let id = self.next;
-        self.next += 1;
-        self.send_raw(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
-        loop {
-            if let Message::Text(text) = self.socket.read().expect("an answer") {
-                return text.as_str().to_owned();
-            }
-        }
-    }
-
     /// Sends a text message as it is.
     pub fn send_raw(&mut self, text: &str) {
         self.socket.send(Message::text(text)).expect("an open connection");

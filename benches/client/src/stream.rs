@@ -1,0 +1,60 @@
+//! How long a change of the screen takes to reach a subscriber.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::{
+    Failure,
+    command::nanoseconds,
+    screen::Screen,
+    websocket::{Kind, WebSocket},
+};
+
+/// Messages beside the frames' own that may come before a change's last one.
+const MOST_OTHERS: usize = 1000;
+
+/// Changes the screen so often, each time after the frame before has been acknowledged. The time is from the change until
+/// the event that ends its tiles has come.
+pub fn measure(
+    screen: &mut Screen,
+    socket: &mut WebSocket,
+    subscription: u64,
+    count: usize,
+    percent: f64,
+) -> Result<Value, Failure> {
+    let (mut took, mut bytes) = (Vec::new(), Vec::new());
+    for round in 0..count {
+        let begun = Instant::now();
+        screen.change(percent)?;
+        let mut received = 0;
+        let (serial, ended) = next_frame(socket, &mut received)?;
+        took.push(nanoseconds(ended - begun));
+        bytes.push(received);
+        let params = json!({"subscription": subscription, "serial": serial});
+        let acknowledge = json!({"jsonrpc": "2.0", "id": round, "method": "frames.ack", "params": params});
+        socket.send(Kind::Text, acknowledge.to_string().as_bytes())?;
+    }
+    Ok(json!({"nanoseconds": took, "bytes": bytes}))
+}
+
+/// Reads up to the next `frames` event; its serial and when it came.
+fn next_frame(socket: &mut WebSocket, received: &mut usize) -> Result<(Value, Instant), Failure> {
+    for _ in 0..MOST_OTHERS {
+        let (kind, payload) = socket.receive()?;
+        let ended = Instant::now();
+        *received += payload.len();
+        if kind == Kind::Binary {
+            continue;
+        }
+        let message: Value = serde_json::from_slice(payload)?;
+        if message.get("error").is_some() {
+            return Err(format!("acknowledging is refused: {message}").into());
+        }
+        let params = &message["params"];
+        if message["method"] == "event" && params["type"] == "frames" {
+            return Ok((params["serial"].clone(), ended));
+        }
+    }
+    Err(format!("no frame among {MOST_OTHERS} messages").into())
+}

@@ -1,0 +1,1 @@
+"""What rows and actors share."""
