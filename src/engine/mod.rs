@@ -14,6 +14,8 @@ pub mod lane;
 pub mod look;
 pub mod outcome;
 pub mod run;
+pub mod seen;
 pub mod server;
 pub mod service;
 pub mod state;
+mod studio;
