@@ -25,7 +25,18 @@ fn requests() -> Vec<(&'static str, Vec<Value>)> {
         ("status", vec![json!({}), json!({"request_key": "a"})]),
         ("cancel", vec![json!({"id": 4711}), json!({"id": 1.5}), json!({})]),
         ("display.info", vec![json!({})]),
-        ("screenshot", vec![json!({}), json!({"_meta": {"format": "jpeg"}}), json!({"region": [0, 0, 1, 1]})]),
+        (
+            "screenshot",
+            vec![
+                json!({}),
+                json!({"_meta": {"format": "jpeg"}}),
+                json!({"_meta": {"format": "webp", "quality": 85}}),
+                json!({"_meta": {"format": "jpeg", "quality": 0}}),
+                json!({"_meta": {"preset": "compact", "if_changed": {"frame": "0-1", "region": [0, 0, 10, 10]}}}),
+                json!({"_meta": {"if_changed": {"frame": "1-1", "region": [10, 10, 600, 20]}}}),
+                json!({"region": [0, 0, 1, 1]}),
+            ],
+        ),
         ("zoom", vec![json!({"region": [0, 0, 64, 48]}), json!({"region": [10, 10, 10, 20]}), json!({})]),
         (
             "left_click",

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{client::Client, display::Live, lane::Job, state::Engine};
+use super::{client::Client, display::Live, lane::Job, seen::Seen, state::Engine};
 use crate::{
     plan::fit::Geometry,
     protocol::{
@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub live: Arc<Live>,
     /// The session's coordinates on that desktop.
     pub geometry: Geometry,
+    /// The picture that the client has.
+    pub seen: Option<Seen>,
     /// The request.
     pub job: &'a Job,
 }

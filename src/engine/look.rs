@@ -5,27 +5,24 @@ use std::{cell::RefCell, time::Instant};
 use super::{
     context::{Context, Written, microseconds},
     observation::{self, Scope, Since, Wait},
+    seen::Seen,
+    studio::Studio,
 };
 use crate::{
     desktop::{
         capture::{CursorOverlay, Frame, FrameRequest},
         settle::settling::SettleRequest,
     },
-    image::{
-        cursor::{CursorImage, CursorPlace},
-        pixels::{PixelBuffer, Pixels},
-        png::PngEncoder,
-        resize::Scaler,
-    },
     plan::fit::{Geometry, ZoomTarget},
     protocol::{
-        answer::{ActionResult, EncodedImage, Held, ImagePart, Timing},
+        answer::{ActionResult, Held, ImagePart, Timing},
         answer_text,
-        error::{ErrorKind, Failure},
+        encoding::Encoding,
+        error::Failure,
         initialize::ImageTransfer,
         meta::CursorDrawing,
         observe::{ObservedImage, Settled},
-        units::{FrameId, ScreenSize},
+        units::FrameId,
     },
 };
 
@@ -38,32 +35,9 @@ pub enum View {
     Part(ZoomTarget),
 }
 
-/// The buffers of the capture thread, reused from picture to picture.
-#[derive(Default)]
-struct Studio {
-    /// What `png` holds, so that a screen that has not changed is not encoded again.
-    encoded: Option<Encoded>,
-    /// Of whole screens in their own size: only what has changed since the last one is encoded.
-    screen: PngEncoder,
-    /// Of everything else.
-    encoder: PngEncoder,
-    scaler: Scaler,
-    scaled: PixelBuffer,
-    drawn: PixelBuffer,
-    png: Vec<u8>,
-}
-
 thread_local! {
     /// One for each capture thread; it goes with the thread, and so with the display.
     static STUDIO: RefCell<Studio> = RefCell::default();
-}
-
-/// What an encoded picture shows. The pointer is not part of a frame's identity, so pictures with it are not remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Encoded {
-    serial: u64,
-    view: View,
-    size: ScreenSize,
 }
 
 /// What an action has done before its effect is looked at.
@@ -81,7 +55,8 @@ struct Order {
     view: Option<View>,
     geometry: Geometry,
     epoch: u32,
-    if_changed: Option<FrameId>,
+    encoding: Encoding,
+    seen: Option<Seen>,
     transfer: ImageTransfer,
     attachment: u64,
     held: Held,
@@ -131,7 +106,8 @@ async fn take(
         view,
         geometry: context.geometry,
         epoch: context.live.epoch.0,
-        if_changed: meta.if_changed,
+        encoding: meta.encoding,
+        seen: context.seen,
         transfer: options.images,
         attachment: context.client.next_attachment(),
         held: context.live.desktop.input().held(),
@@ -145,15 +121,15 @@ async fn take(
     };
     let (capture, request) = (context.live.desktop.capture(), FrameRequest { cursor });
     let since = wait.as_ref().map(|(_, since)| *since);
-    let write =
-        |frame: &Frame<'_>, settled, order| STUDIO.with_borrow_mut(|studio| studio.write(frame, settled, order));
+    let answer =
+        |frame: &Frame<'_>, settled, order| STUDIO.with_borrow_mut(|studio| write(studio, frame, settled, order));
     let taken = match wait {
-        None => capture.with_frame(request, move |frame| write(&frame?, None, order)),
+        None => capture.with_frame(request, move |frame| answer(&frame?, None, order)),
         Some((Wait { rules, area, .. }, since)) => {
             let settle = SettleRequest { acted: since.moment(), rules, area, frame: request };
             capture.when_settled(settle, move |settled| {
                 let (frame, settled) = settled?;
-                write(&frame, Some(settled), order)
+                answer(&frame, Some(settled), order)
             })
         }
     };
@@ -167,98 +143,40 @@ async fn take(
     Ok(written)
 }
 
-impl Studio {
-    fn write(&mut self, frame: &Frame<'_>, settled: Option<Settled>, order: Order) -> Result<Written, Failure> {
-        let id = FrameId { epoch: order.epoch, serial: frame.serial };
-        let capture_us = microseconds(frame.capture_time);
-        let mut timing = Timing { capture_us, ..order.acted.timing };
-        if settled.is_some() {
-            timing.settle_us = microseconds(order.asked.elapsed()).saturating_sub(capture_us);
-        }
-        let mut written = Written { text: order.text, attachment: None, timing };
-        let unchanged = order.if_changed == Some(id);
-        let begun = Instant::now();
-        let size = match order.view {
-            Some(view) if !unchanged => self.encode(frame, view, &order.geometry)?,
-            _ => order.geometry.screen,
-        };
-        timing.encode_us = microseconds(begun.elapsed());
-        let image = EncodedImage { mime: "image/png", size, bytes: &self.png };
-        let part = match (order.view, order.transfer) {
-            (None, _) => None,
-            _ if unchanged => Some(ImagePart::Unchanged),
-            (Some(_), ImageTransfer::Base64) => Some(ImagePart::Inline(image)),
-            (Some(_), ImageTransfer::Attachment) => {
-                written.attachment = Some(answer_text::attachment(order.attachment, &self.png));
-                Some(ImagePart::Attached(image, order.attachment))
-            }
-        };
-        let result = ActionResult {
-            output: None,
-            notches: order.acted.notches,
-            cursor: order.geometry.from_native(frame.pointer),
-            frame: id,
-            held: order.held,
-            timing,
-            settled,
-        };
-        answer_text::push_result(&mut written.text, &result, part);
-        written.timing = timing;
-        Ok(written)
+fn write(studio: &mut Studio, frame: &Frame<'_>, settled: Option<Settled>, order: Order) -> Result<Written, Failure> {
+    let id = FrameId { epoch: order.epoch, serial: frame.serial };
+    let capture_us = microseconds(frame.capture_time);
+    let mut timing = Timing { capture_us, ..order.acted.timing };
+    if settled.is_some() {
+        timing.settle_us = microseconds(order.asked.elapsed()).saturating_sub(capture_us);
     }
-
-    /// Brings `self.png` up to date with what a view shows and says how large that is.
-    fn encode(&mut self, frame: &Frame<'_>, view: View, geometry: &Geometry) -> Result<ScreenSize, Failure> {
-        let (region, size) = match view {
-            View::Screen => (None, geometry.screen),
-            View::Part(target) => (Some(target.native), target.output),
-        };
-        let shows = frame.cursor.is_none().then_some(Encoded { serial: frame.serial, view, size });
-        if shows.is_some() && self.encoded == shows {
-            return Ok(size);
+    let mut written = Written { text: order.text, attachment: None, timing };
+    let begun = Instant::now();
+    let part = match order.view {
+        None => None,
+        Some(_) if order.seen.is_some_and(|seen| seen.is_still(id, frame.tiles)) => Some(ImagePart::Unchanged),
+        Some(view) => {
+            let image = studio.encode(frame, view, &order.geometry, order.encoding)?;
+            timing.encode_us = microseconds(begun.elapsed());
+            Some(match order.transfer {
+                ImageTransfer::Base64 => ImagePart::Inline(image),
+                ImageTransfer::Attachment => {
+                    written.attachment = Some(answer_text::attachment(order.attachment, image.bytes));
+                    ImagePart::Attached(image, order.attachment)
+                }
+            })
         }
-        self.encoded = None;
-        let (source, left, top) = match region {
-            Some(region) => (frame.pixels.region(region), region.x, region.y),
-            None => (Some(frame.pixels), 0, 0),
-        };
-        let source = source.ok_or_else(|| internal(&"the view lies outside the screen"))?;
-        let cursor = frame.cursor.as_ref();
-        let cursor = cursor.map(|cursor| (&cursor.image, cursor.place.relative_to(left, top)));
-        self.png.clear();
-        if region.is_none() && (source.size().width, source.size().height) == (size.width, size.height) {
-            let changes = (frame.serial, frame.tiles);
-            self.screen.update(&source, changes, cursor, &mut self.png).map_err(|error| internal(&error))?;
-        } else {
-            self.draw(source, cursor, size)?;
-        }
-        self.encoded = shows;
-        Ok(size)
-    }
-
-    fn draw(
-        &mut self,
-        source: Pixels<'_>,
-        cursor: Option<(&CursorImage, CursorPlace)>,
-        size: ScreenSize,
-    ) -> Result<(), Failure> {
-        if (source.size().width, source.size().height) == (size.width, size.height) {
-            return self.encoder.encode(&source, cursor, &mut self.png).map_err(|error| internal(&error));
-        }
-        // The pointer is scaled with everything else, so it is drawn before.
-        let source = match cursor {
-            Some((image, place)) => {
-                self.drawn.copy_from(&source);
-                image.blend(place, &mut self.drawn);
-                self.drawn.pixels()
-            }
-            None => source,
-        };
-        self.scaler.scale(&source, size, &mut self.scaled).map_err(|error| internal(&error))?;
-        self.encoder.encode(&self.scaled.pixels(), None, &mut self.png).map_err(|error| internal(&error))
-    }
-}
-
-fn internal(error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(ErrorKind::Internal, error.to_string())
+    };
+    let result = ActionResult {
+        output: None,
+        notches: order.acted.notches,
+        cursor: order.geometry.from_native(frame.pointer),
+        frame: id,
+        held: order.held,
+        timing,
+        settled,
+    };
+    answer_text::push_result(&mut written.text, &result, part);
+    written.timing = timing;
+    Ok(written)
 }

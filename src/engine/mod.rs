@@ -15,6 +15,8 @@ pub mod look;
 pub mod observation;
 pub mod outcome;
 pub mod run;
+pub mod seen;
 pub mod server;
 pub mod service;
 pub mod state;
+mod studio;

@@ -10,6 +10,7 @@ use super::{
     lane::Job,
     observation::Scope,
     outcome::Reply,
+    seen::Seen,
     state::Engine,
 };
 use crate::{
@@ -57,7 +58,8 @@ async fn begin<'a>(engine: &'a Engine, client: &'a Client, job: &'a Job) -> Resu
         .hint("take a screenshot first; coordinates of the old picture mean nothing now"));
     }
     let geometry = client.geometry(engine.screen, live.desktop.size());
-    Ok(Context { engine, client, live, geometry, job })
+    let seen = job.prepared.meta.if_changed.map(|asked| Seen::new(asked, &geometry)).transpose()?;
+    Ok(Context { engine, client, live, geometry, seen, job })
 }
 
 async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {

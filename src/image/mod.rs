@@ -3,9 +3,14 @@
 //! Everything stays in the X server's own layout, four bytes a pixel in the order blue, green, red, unused ("BGRX", the
 //! little-endian `ZPixmap` of depth 24), until a row is handed to the encoder. No RGB copy of a frame ever exists.
 pub mod cursor;
+mod deflate;
+mod huffman;
+pub mod jpeg;
+mod matches;
 pub mod pixels;
 pub mod png;
 pub mod resize;
 mod rows;
 mod strip;
 pub mod tiles;
+pub mod webp;

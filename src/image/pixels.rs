@@ -59,6 +59,14 @@ impl<'a> Pixels<'a> {
             .map(move |row| &row[left..left + length])
     }
 
+    /// All pixels one after the other; `None` when something lies between the rows.
+    pub(super) fn contiguous(&self) -> Option<&'a [u8]> {
+        let row_bytes = usize::from(self.region.width) * PIXEL_BYTES;
+        let start = usize::from(self.region.y) * row_bytes;
+        let whole = row_bytes == self.stride;
+        whole.then(|| &self.bytes[start..start + usize::from(self.region.height) * row_bytes])
+    }
+
     /// Red, green and blue of one pixel; `None` outside.
     #[cfg(test)]
     pub fn rgb(&self, x: u16, y: u16) -> Option<[u8; 3]> {

@@ -27,11 +27,11 @@ use std::{
 
 use super::{
     pixels::Pixels,
-    rows::{Overlay, RowFilter},
-    strip::{CHUNK_HEAD_BYTES, Checksum, Strip, close_chunk},
+    rows::Overlay,
+    strip::{CHUNK_HEAD_BYTES, Checksum, Press, Strip, close_chunk},
     tiles::{TILE_HEIGHT, TileSerials},
 };
-use crate::protocol::units::NativeSize;
+use crate::protocol::{encoding::Preset, units::NativeSize};
 
 /// What every PNG begins with (PNG specification, third edition, section 5.2).
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
@@ -46,6 +46,12 @@ const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 /// about 20,000 pixels of a busy page.
 const SPLIT_PIXELS: usize = 200_000;
 
+/// About how many bytes a strip of the compact preset has: twelve windows of deflate, so that beginning anew costs little, and still
+/// two strips of a small screen for each of two threads.
+const COMPACT_STRIP_BYTES: usize = 400 * 1024;
+/// And how many tiles at most, so that narrow pictures have strips at all.
+const COMPACT_STRIP_TILES: usize = 32;
+
 /// Encodes pictures one after the other; where only a part of a picture has changed since the last one, only that.
 #[derive(Debug, Default)]
 pub struct PngEncoder {
@@ -55,12 +61,18 @@ pub struct PngEncoder {
     strips: Vec<Mutex<Strip>>,
     /// The serial of the frame that the strips hold.
     serial: u64,
-    filters: [RowFilter; 2],
+    presses: [Press; 2],
+    preset: Preset,
     /// The chunk that is being put together.
     chunk: Vec<u8>,
 }
 
 impl PngEncoder {
+    /// An encoder that prefers time or bytes.
+    pub fn new(preset: Preset) -> Self {
+        Self { preset, ..Self::default() }
+    }
+
     /// Appends the picture as a PNG to `output`, with the cursor drawn over it if one is given.
     ///
     /// # Errors
@@ -84,7 +96,12 @@ impl PngEncoder {
     ) -> Result<(), Error> {
         let is_known = self.size.take() == Some(pixels.size());
         let known = self.serial;
-        self.refresh(pixels, |number| !is_known || tiles.newest_in_row(number) > known, overlay)?;
+        let tile_rows = self.strip_height(pixels.size()) / usize::from(TILE_HEIGHT);
+        let has_changed = |number: usize| {
+            let mut rows = number * tile_rows..(number + 1) * tile_rows;
+            !is_known || rows.any(|row| tiles.newest_in_row(row) > known)
+        };
+        self.refresh(pixels, has_changed, overlay)?;
         (self.size, self.serial) = (Some(pixels.size()), serial);
         self.assemble(pixels.size(), output)
     }
@@ -97,7 +114,7 @@ impl PngEncoder {
         overlay: Overlay<'_>,
     ) -> Result<(), Error> {
         let size = pixels.size();
-        let (height, strip_height) = (usize::from(size.height), usize::from(TILE_HEIGHT));
+        let (height, strip_height) = (usize::from(size.height), self.strip_height(size));
         self.strips.resize_with(height.div_ceil(strip_height), Mutex::default);
         let rows_of = |number: usize| number * strip_height..((number + 1) * strip_height).min(height);
         let mut stale_rows = 0;
@@ -110,18 +127,19 @@ impl PngEncoder {
             stale_rows += if strip.is_stale { rows.len() } else { 0 };
         }
         let next = AtomicUsize::new(0);
-        let work = |filter: &mut RowFilter| -> Result<(), Error> {
+        let preset = self.preset;
+        let work = |press: &mut Press| -> Result<(), Error> {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(mut strip) = self.strips.get(number).map(lock) else { break };
                 if strip.is_stale {
-                    strip.compress(filter, pixels, rows_of(number), overlay)?;
+                    strip.compress(press, preset, pixels, rows_of(number), overlay)?;
                     strip.is_stale = false;
                 }
             }
             Ok(())
         };
-        let [first, second] = &mut self.filters;
+        let [first, second] = &mut self.presses;
         if stale_rows * usize::from(size.width) < SPLIT_PIXELS {
             return work(first);
         }
@@ -129,6 +147,18 @@ impl PngEncoder {
             let other = scope.spawn(|| work(second));
             work(first).and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    /// How many rows a strip has: whole tiles.
+    fn strip_height(&self, size: NativeSize) -> usize {
+        let tile_height = usize::from(TILE_HEIGHT);
+        match self.preset {
+            Preset::Fast => tile_height,
+            Preset::Compact => {
+                let tile_bytes = (usize::from(size.width) * 3 + 1) * tile_height;
+                (COMPACT_STRIP_BYTES / tile_bytes).clamp(1, COMPACT_STRIP_TILES) * tile_height
+            }
+        }
     }
 
     /// Puts the strips together.

@@ -173,6 +173,79 @@ mod tests {
         }
     }
 
+    /// A picture in grey by a rule for each pixel.
+    fn grey(width: u16, height: u16, value: impl Fn(u16, u16) -> u8) -> PixelBuffer {
+        let mut buffer = PixelBuffer::default();
+        buffer.resize(NativeSize { width, height });
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        for (pixel, (x, y)) in buffer.bytes_mut().as_chunks_mut::<PIXEL_BYTES>().0.iter_mut().zip(places) {
+            pixel.fill(value(x, y));
+        }
+        buffer
+    }
+
+    fn value(picture: &PixelBuffer, x: u16, y: u16) -> u8 {
+        picture.pixels().rgb(x, y).unwrap()[0]
+    }
+
+    #[test]
+    fn a_checkerboard_of_single_pixels_turns_grey_at_every_fit() {
+        // Displays and what sessions fit them to: factors that are whole, and not.
+        for ((width, height), (to_width, to_height)) in [
+            ((1920, 1080), (1568, 882)),
+            ((1920, 1080), (1280, 720)),
+            ((640, 480), (320, 240)),
+            ((641, 479), (213, 160)),
+            ((101, 99), (50, 50)),
+        ] {
+            let board = grey(width, height, |x, y| if (x + y) % 2 == 0 { 0 } else { 255 });
+            let scaled = scale(&board.pixels(), to_width, to_height);
+            let values: Vec<u8> = scaled.pixels().rows().flatten().copied().collect();
+            let sum: u64 = values.iter().map(|&value| u64::from(value)).sum();
+            let mean = sum / values.len() as u64;
+            assert!((126..=129).contains(&mean), "{width}×{height} to {to_width}×{to_height}: {mean}");
+            // Below half the size nothing of the pattern is left; nearer to the full size it beats.
+            if u32::from(to_width) * 2 <= u32::from(width) {
+                assert!(values.iter().all(|value| (96..=160).contains(value)), "{width} to {to_width}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_at_the_edge_stays_at_the_edge() {
+        for (width, to) in [(300, 100), (301, 100), (1920, 1568), (99, 198), (7, 3)] {
+            let left = scale(&grey(width, 8, |x, _| if x == 0 { 255 } else { 0 }).pixels(), to, 8);
+            let right = scale(&grey(width, 8, |x, _| if x == width - 1 { 255 } else { 0 }).pixels(), to, 8);
+            let reach = 2.max(2 * to / width);
+            for x in 0..to {
+                let (here, there) = (value(&left, x, 3), value(&right, to - 1 - x, 3));
+                assert!(here.abs_diff(there) <= 1, "both edges alike: {here} and {there} at {x}, {width} to {to}");
+                assert!(x > reach || x > 0 || here > 60, "the line is there: {here}, {width} to {to}");
+                assert!(x <= reach || here <= 8, "and nowhere else: {here} at {x}, {width} to {to}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_mirrored_picture_becomes_the_mirrored_picture(
+            (width, height) in (1_u16..60, 1_u16..60),
+            (to_width, to_height) in (1_u16..90, 1_u16..90),
+            seed in any::<u16>(),
+        ) {
+            let noise = |x: u16, y: u16| (x.wrapping_mul(7919) ^ y.wrapping_mul(39_193) ^ seed).to_le_bytes()[0] / 2 + 60;
+            let straight = scale(&grey(width, height, noise).pixels(), to_width, to_height);
+            let mirrored = grey(width, height, |x, y| noise(width - 1 - x, height - 1 - y));
+            let mirrored = scale(&mirrored.pixels(), to_width, to_height);
+            for y in 0..to_height {
+                for x in 0..to_width {
+                    let other = value(&mirrored, to_width - 1 - x, to_height - 1 - y);
+                    prop_assert!(value(&straight, x, y).abs_diff(other) <= 1, "at {},{}", x, y);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_large_picture_leaves_no_large_scratch_behind() {
         let mut scaler = Scaler::default();

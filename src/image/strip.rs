@@ -1,36 +1,35 @@
 //! A strip of a picture: some rows, filtered and compressed without a look at any other row, as one chunk of a PNG.
 //!
-//! A PNG's pixels are one zlib stream, cut into IDAT chunks anywhere (PNG specification, section 11.2.3). fdeflate writes a whole
-//! zlib stream: a header of two bytes, one deflate block that is marked as the last and whose end code ends in a 1 bit, and an
-//! Adler-32 (RFC 1950). A strip is such a stream without header, mark and checksum: its end is found from its last 1 bit, and an
-//! empty stored block brings it to a byte boundary (RFC 1951, 3.2.4), where any other strip can follow. The checksum of the
-//! whole is reckoned from those of the strips.
+//! A PNG's pixels are one zlib stream, cut into IDAT chunks anywhere (PNG specification, section 11.2.3). A strip is a few blocks of
+//! deflate, none of them marked as the last, that end at a whole byte and refer to nothing before them, so that any other strip can
+//! follow. The checksum of the whole is reckoned from those of the strips.
 
 use std::{io::Error, ops::Range};
 
-use fdeflate::Compressor;
 use simd_adler32::Adler32;
 
 use super::{
+    deflate::Deflater,
+    matches::Search,
     pixels::Pixels,
-    rows::{Overlay, RowFilter},
+    rows::{Content, Overlay, Rows, SEGMENT},
 };
+use crate::protocol::encoding::Preset;
 
 /// Length and type before a chunk's data (PNG specification, section 5.3).
 pub(super) const CHUNK_HEAD_BYTES: usize = 8;
-/// The header of a zlib stream.
-const ZLIB_HEADER_BYTES: usize = 2;
-/// The checksum at its end.
-const CHECKSUM_BYTES: usize = 4;
-/// The bits of a stored block's head before the alignment: not the last block (0), stored (00).
-const STORED_HEAD_BITS: u32 = 3;
-/// Length and inverted length of an empty stored block.
-const EMPTY_STORED: [u8; 4] = [0, 0, 0xff, 0xff];
 /// A stored block's head, and the most that it holds.
 const STORED_HEAD_BYTES: usize = 5;
 const STORED_BYTES: usize = u16::MAX as usize;
 /// The modulus of Adler-32 (RFC 1950, 8.2).
 const ADLER_MODULUS: u64 = 65_521;
+
+/// What compressing a strip needs: some rows and the compressor's memory, used again.
+#[derive(Debug, Default)]
+pub(super) struct Press {
+    rows: Rows,
+    deflater: Deflater,
+}
 
 /// One strip, compressed.
 #[derive(Debug, Default)]
@@ -58,58 +57,94 @@ impl Strip {
     /// Compresses these rows.
     pub(super) fn compress(
         &mut self,
-        filter: &mut RowFilter,
+        press: &mut Press,
+        preset: Preset,
         pixels: &Pixels<'_>,
         rows: Range<usize>,
         overlay: Overlay<'_>,
     ) -> Result<(), Error> {
-        let raw_bytes = (usize::from(pixels.size().width) * 3 + 1) * rows.len();
+        press.rows.take(pixels, rows, overlay);
         self.chunk.clear();
-        // The stream's two bytes of header stand where the second half of the chunk's type belongs, and are overwritten.
-        self.chunk.resize(CHUNK_HEAD_BYTES - ZLIB_HEADER_BYTES, 0);
-        let mut compressor = Compressor::new(&mut self.chunk)?;
-        filter.filtered(pixels, rows.clone(), overlay, |row| compressor.write_data(row))?;
-        compressor.finish()?;
-        let checksum = self.chunk.split_off(self.chunk.len() - CHECKSUM_BYTES);
-        let checksum = checksum.iter().fold(0, |number, &byte| number << 8 | u32::from(byte));
-        self.checksum = Checksum { adler: checksum, bytes: raw_bytes };
-        // BFINAL is the first bit of a block.
-        self.chunk[CHUNK_HEAD_BYTES] &= !1;
-        if self.chunk.last().is_some_and(|last| last.leading_zeros() < STORED_HEAD_BITS) {
-            self.chunk.push(0);
+        self.chunk.resize(CHUNK_HEAD_BYTES, 0);
+        let count = press.rows.count();
+        let (mut adler, mut start) = (Adler32::new(), 0);
+        while start < count {
+            // Neighbouring rows of one kind share a block.
+            let content = |start: usize| press.rows.content(start..(start + SEGMENT).min(count));
+            let first = content(start);
+            let mut end = start + SEGMENT;
+            while end < count && content(end) == first {
+                end += SEGMENT;
+            }
+            let rows = start..end.min(count);
+            adler.write(press.block(preset, first, rows.clone(), &mut self.chunk));
+            start = rows.end;
         }
-        self.chunk.extend_from_slice(&EMPTY_STORED);
-        // fdeflate's fixed code needs up to 12 bits a byte: noise is shorter without compression.
-        let stored_bytes = raw_bytes + raw_bytes.div_ceil(STORED_BYTES) * STORED_HEAD_BYTES;
+        self.checksum = Checksum { adler: adler.finish(), bytes: press.rows.plain(0..count).len() };
+        // Noise is shorter without compression.
+        let stored_bytes = self.checksum.bytes + self.checksum.bytes.div_ceil(STORED_BYTES) * STORED_HEAD_BYTES;
         if self.chunk.len() - CHUNK_HEAD_BYTES > stored_bytes {
-            self.store(filter, pixels, rows, overlay);
+            self.store(press.rows.plain(0..count));
         }
         close_chunk(&mut self.chunk, *b"IDAT")
     }
 
     /// Holds these rows uncompressed.
-    fn store(&mut self, filter: &mut RowFilter, pixels: &Pixels<'_>, rows: Range<usize>, overlay: Overlay<'_>) {
-        let Self { chunk, checksum, .. } = self;
-        chunk.truncate(CHUNK_HEAD_BYTES);
-        let (mut left, mut block) = (checksum.bytes, 0);
+    fn store(&mut self, rows: &[u8]) {
+        self.chunk.truncate(CHUNK_HEAD_BYTES);
+        for block in rows.chunks(STORED_BYTES) {
+            // At most 65,535, as just said.
+            let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
+            self.chunk.push(0);
+            self.chunk.extend_from_slice(&length.to_le_bytes());
+            self.chunk.extend_from_slice(&(!length).to_le_bytes());
+            self.chunk.extend_from_slice(block);
+        }
         let mut adler = Adler32::new();
-        filter.plain(pixels, rows, overlay, |mut row| {
-            adler.write(row);
-            while !row.is_empty() {
-                if block == 0 {
-                    block = left.min(STORED_BYTES);
-                    // At most 65,535, as just said.
-                    let length = u16::try_from(block).unwrap_or(u16::MAX);
-                    chunk.push(0);
-                    chunk.extend_from_slice(&length.to_le_bytes());
-                    chunk.extend_from_slice(&(!length).to_le_bytes());
+        adler.write(rows);
+        self.checksum.adler = adler.finish();
+    }
+}
+
+impl Press {
+    /// Appends some rows as a block, and returns them as they stand in it.
+    fn block(&mut self, preset: Preset, content: Content, rows: Range<usize>, output: &mut Vec<u8>) -> &[u8] {
+        let Self { rows: source, deflater } = self;
+        if content == Content::Drawn {
+            let plain = source.plain(rows.clone());
+            let bytes = deflater.plan(plain, Search::Quick);
+            let repeats_little = deflater.literals() * if preset == Preset::Compact { 4 } else { 2 } > plain.len();
+            if repeats_little {
+                // Perhaps they were not drawn after all.
+                source.filter(rows.clone());
+                if deflater.plan(source.filtered(rows.clone()), Search::Runs) < bytes {
+                    let text = source.filtered(rows);
+                    deflater.write(text, output);
+                    return text;
                 }
-                let (now, later) = row.split_at(row.len().min(block));
-                chunk.extend_from_slice(now);
-                (row, block, left) = (later, block - now.len(), left - now.len());
             }
-        });
-        checksum.adler = adler.finish();
+            let plain = source.plain(rows);
+            match preset {
+                _ if repeats_little => _ = deflater.plan(plain, Search::Quick),
+                Preset::Compact => _ = deflater.plan(plain, Search::Thorough),
+                Preset::Fast => {}
+            }
+            deflater.write(plain, output);
+            return plain;
+        }
+        source.filter(rows.clone());
+        let text = source.filtered(rows.clone());
+        let is_regular = preset == Preset::Compact && {
+            // What was reckoned out repeats itself even filtered, a photograph does not: four rows tell, by what a search for all
+            // repetitions makes of them against one for zeros.
+            let middle = rows.start + rows.len() / 2;
+            let sample = source.filtered(middle.saturating_sub(2).max(rows.start)..(middle + 2).min(rows.end));
+            deflater.plan(sample, Search::Quick) * 10 < deflater.plan(sample, Search::Runs) * 9
+        };
+        let search = if is_regular { Search::Thorough } else { Search::Runs };
+        deflater.plan(text, search);
+        deflater.write(text, output);
+        text
     }
 }
 

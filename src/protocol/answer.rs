@@ -61,7 +61,7 @@ pub struct ActionResult {
 /// A picture's description; its bytes follow in `data` or went before as a binary message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImageResult {
-    /// `image/png`.
+    /// `image/png`, `image/jpeg` or `image/webp`.
     pub mime: &'static str,
     /// Pixels.
     pub width: u16,
@@ -80,7 +80,7 @@ pub struct ImageResult {
 /// An encoded picture on its way into an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedImage<'a> {
-    /// `image/png`.
+    /// `image/png`, `image/jpeg` or `image/webp`.
     pub mime: &'static str,
     /// Pixels.
     pub size: ScreenSize,

@@ -24,6 +24,8 @@ pub const KEY_REPEAT_MAX: u8 = 100;
 pub const DURATION_SECONDS_MAX: f64 = 300.0;
 /// The most clicks of one `click`.
 pub const CLICK_COUNT_MAX: u8 = 3;
+/// The best quality of a JPEG; 1 is the worst.
+pub const QUALITY_MAX: u8 = 100;
 /// The most actions in a batch.
 pub const BATCH_ACTIONS: usize = 100;
 /// The most requests of one connection that may be in flight; the next is `overloaded`.

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    encoding::{Encoding, ImageFormat, Preset},
     error::{ErrorKind, Failure},
     limits,
     observe::{ObserveParams, Observing},
-    units::{FrameId, Milliseconds},
+    units::{FrameId, Milliseconds, Region},
     window::{WindowMatch, WindowParams},
     wire::{self, Corners, Object, Whole},
 };
@@ -30,28 +31,6 @@ pub enum ToolVersion {
     Computer20251124,
 }
 
-/// How a picture is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ImageFormat {
-    /// Lossless.
-    Png,
-    /// With a quality.
-    Jpeg,
-    /// Lossless.
-    Webp,
-}
-
-/// What PNG encoding prefers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Preset {
-    /// Time.
-    Fast,
-    /// Bytes.
-    Compact,
-}
-
 /// What is on the wire. Every key of the contract is here, so that a key of a later version is told apart from a mistake.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,8 +45,8 @@ pub struct MetaParams {
     observe: Option<Option<Object<ObserveParams>>>,
     /// 1 to 600,000 milliseconds for the whole request.
     deadline_ms: Option<Whole>,
-    /// Send no picture when this is still the frame.
-    if_changed: Option<IfChanged>,
+    /// Send no picture when this is still the frame, or when the region still looks as it did then.
+    if_changed: Option<IfChangedParams>,
     /// `png` when absent.
     format: Option<ImageFormat>,
     /// 1 to 100, for jpeg.
@@ -89,20 +68,44 @@ pub struct MetaParams {
 
 /// `if_changed`: a frame, or a frame and a region.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum IfChanged {
+#[serde(
+    untagged,
+    expecting = "expected a frame such as `1-42`, or an object with a frame and a region [x0, y0, x1, y1]"
+)]
+enum IfChangedParams {
     /// The whole picture.
     Frame(FrameId),
-    /// A part of it.
-    Region(#[allow(dead_code, reason = "see RegionChanged")] Object<RegionChanged>),
+    /// A part of it: pixels nearby that have changed may count as well, never fewer than those of the region.
+    Region(Object<RegionChanged>),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "read by serde, so that a wrong shape is told apart from what a later version adds")]
 struct RegionChanged {
+    /// The frame that the client has.
     frame: FrameId,
+    /// In the session's coordinates, as for `zoom`.
     region: Corners,
+}
+
+/// Which picture the client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IfChanged {
+    /// Its frame.
+    pub frame: FrameId,
+    /// The part of it that matters, not yet checked against a screen; `None`: all of it.
+    pub region: Option<Region>,
+}
+
+impl From<IfChangedParams> for IfChanged {
+    fn from(params: IfChangedParams) -> Self {
+        match params {
+            IfChangedParams::Frame(frame) => Self { frame, region: None },
+            IfChangedParams::Region(Object(RegionChanged { frame, region })) => {
+                Self { frame, region: Some(region.into()) }
+            }
+        }
+    }
 }
 
 /// Whether the pointer is drawn into a picture.
@@ -120,8 +123,10 @@ pub enum CursorDrawing {
 pub struct Meta {
     /// The request is cancelled when it takes longer.
     pub deadline: Option<Duration>,
-    /// No picture is sent when this is still the frame.
-    pub if_changed: Option<FrameId>,
+    /// No picture is sent when the client has it.
+    pub if_changed: Option<IfChanged>,
+    /// How pictures are encoded.
+    pub encoding: Encoding,
     /// Whether the pointer is drawn.
     pub cursor: CursorDrawing,
     /// How to wait for what the action does, or has done.
@@ -136,8 +141,18 @@ pub struct Meta {
 
 impl Meta {
     /// The keys that this version acts on, for `initialize`.
-    pub const SUPPORTED: &'static [&'static str] =
-        &["observe", "deadline_ms", "if_changed", "format", "preset", "cursor", "expect_window", "pace_ms", "tool"];
+    pub const SUPPORTED: &'static [&'static str] = &[
+        "observe",
+        "deadline_ms",
+        "if_changed",
+        "format",
+        "quality",
+        "preset",
+        "cursor",
+        "expect_window",
+        "pace_ms",
+        "tool",
+    ];
 
     /// Takes `_meta` out of a request's parameters.
     ///
@@ -164,14 +179,7 @@ fn pace(value: Whole) -> Result<Milliseconds, Failure> {
 
 impl MetaParams {
     fn check(self) -> Result<Meta, Failure> {
-        let later = [
-            ("request_key", self.request_key.is_some()),
-            ("boot", self.boot.is_some()),
-            ("if_changed with a region", matches!(self.if_changed, Some(IfChanged::Region(_)))),
-            ("format other than png", matches!(self.format, Some(ImageFormat::Jpeg | ImageFormat::Webp))),
-            ("quality", self.quality.is_some()),
-            ("preset other than fast", self.preset == Some(Preset::Compact)),
-        ];
+        let later = [("request_key", self.request_key.is_some()), ("boot", self.boot.is_some())];
         if let Some((name, _)) = later.into_iter().find(|(_, given)| *given) {
             let message = format!("_meta: {name} is not part of this version; leave it out");
             return Err(Failure::new(ErrorKind::Unsupported, message));
@@ -181,10 +189,8 @@ impl MetaParams {
                 .deadline_ms
                 .map(|value| wire::milliseconds("deadline_ms", value, limits::DEADLINE_MS_MAX))
                 .transpose()?,
-            if_changed: self.if_changed.and_then(|frame| match frame {
-                IfChanged::Frame(frame) => Some(frame),
-                IfChanged::Region(_) => None,
-            }),
+            if_changed: self.if_changed.map(IfChanged::from),
+            encoding: Encoding::new(self.format, self.quality, self.preset)?,
             cursor: if self.cursor == Some(true) { CursorDrawing::With } else { CursorDrawing::Without },
             observe: Observing::check(self.observe)?,
             expect_window: self.expect_window.map(|Object(window)| window.check().map(Arc::new)).transpose()?,
@@ -236,13 +242,25 @@ mod tests {
     }
 
     #[test]
+    fn formats_and_regions_are_read() {
+        let read = |meta: Value| take(&meta).expect("right");
+        assert_eq!(read(json!({"format": "webp"})).encoding, Encoding::Webp);
+        assert_eq!(read(json!({"format": "png", "preset": "compact"})).encoding, Encoding::Png(Preset::Compact));
+        assert_eq!(read(json!({"format": null, "quality": null, "preset": null})), Meta::default());
+        let frame = FrameId { epoch: 1, serial: 2 };
+        assert_eq!(read(json!({"if_changed": "1-2"})).if_changed, Some(IfChanged { frame, region: None }));
+        let region = Region { x0: 0, y0: 1, x1: 2, y1: 3 };
+        let given = json!({"if_changed": {"frame": "1-2", "region": [0, 1, 2, 3]}});
+        assert_eq!(read(given).if_changed, Some(IfChanged { frame, region: Some(region) }));
+        for wrong in [0, 101] {
+            let kind = take(&json!({"format": "jpeg", "quality": wrong})).expect_err("range").kind;
+            assert_eq!(kind, ErrorKind::OutOfRange);
+        }
+    }
+
+    #[test]
     fn keys_of_later_versions_are_unsupported_and_unknown_ones_are_mistakes() {
-        for later in [
-            json!({"request_key": "a"}),
-            json!({"format": "jpeg"}),
-            json!({"preset": "compact"}),
-            json!({"if_changed": {"frame": "1-2", "region": [0, 0, 1, 1]}}),
-        ] {
+        for later in [json!({"request_key": "a"}), json!({"boot": "b"})] {
             assert_eq!(take(&later).expect_err("later").kind, ErrorKind::Unsupported, "{later}");
         }
         for wrong in [
@@ -250,7 +268,15 @@ mod tests {
             json!([]),
             json!("a"),
             json!({"format": "gif"}),
+            json!({"format": "JPEG"}),
+            json!({"quality": 85}),
+            json!({"format": "jpeg", "quality": 85.5}),
+            json!({"format": "jpeg", "preset": "fast"}),
+            json!({"preset": "small"}),
             json!({"if_changed": "1"}),
+            json!({"if_changed": {"frame": "1-2"}}),
+            json!({"if_changed": {"region": [0, 0, 1, 1]}}),
+            json!({"if_changed": {"frame": "1-2", "region": [0, 0, 1]}}),
             json!({"cursor": 1}),
             json!({"observe": true}),
             json!({"observe": {"x": 1}}),

@@ -11,6 +11,7 @@ pub mod call;
 pub mod computer;
 pub mod control_params;
 pub mod display;
+pub mod encoding;
 pub mod error;
 pub mod identity;
 pub mod initialize;

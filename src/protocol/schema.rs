@@ -25,6 +25,7 @@ pub fn limits() -> Map<String, Value> {
         ("scroll_notches", limits::SCROLL_NOTCHES_MAX.into()),
         ("key_repeat", limits::KEY_REPEAT_MAX.into()),
         ("duration_seconds", limits::DURATION_SECONDS_MAX.into()),
+        ("quality", limits::QUALITY_MAX.into()),
         ("click_count", limits::CLICK_COUNT_MAX.into()),
         ("batch_actions", limits::BATCH_ACTIONS.into()),
         ("requests_in_flight", limits::REQUESTS_IN_FLIGHT.into()),

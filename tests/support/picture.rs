@@ -30,10 +30,21 @@ impl Picture {
         Self { width: frame.width, height: frame.height, rgb }
     }
 
+    /// Decodes a file of this format with the `image` crate.
+    pub fn from_file(bytes: &[u8], format: image::ImageFormat) -> Self {
+        let decoded = image::load_from_memory_with_format(bytes, format).expect("a picture of this format").to_rgb8();
+        Self { width: decoded.width(), height: decoded.height(), rgb: decoded.into_raw() }
+    }
+
+    /// The largest difference of any colour of any pixel.
+    pub fn distance(&self, other: &Self) -> u8 {
+        assert_eq!((self.width, self.height), (other.width, other.height));
+        self.rgb.iter().zip(&other.rgb).map(|(one, two)| one.abs_diff(*two)).max().unwrap_or_default()
+    }
+
     /// From a result's `image` with its data as base64.
     pub fn from_result(result: &Value) -> Self {
         let image = &result["image"];
-        assert_eq!(image["mime"], "image/png", "{image}");
         let bytes = data_encoding::BASE64.decode(image["data"].as_str().expect("base64").as_bytes()).expect("base64");
         assert_eq!(image["bytes"], bytes.len());
         Self::checked(image, &bytes)
@@ -45,7 +56,12 @@ impl Picture {
     }
 
     fn checked(image: &Value, bytes: &[u8]) -> Self {
-        let picture = Self::from_png(bytes);
+        let picture = match image["mime"].as_str().expect("a type") {
+            "image/png" => Self::from_png(bytes),
+            "image/jpeg" => Self::from_file(bytes, image::ImageFormat::Jpeg),
+            "image/webp" => Self::from_file(bytes, image::ImageFormat::WebP),
+            other => panic!("{other} is no type of a picture"),
+        };
         assert_eq!((&image["width"], &image["height"]), (&picture.width.into(), &picture.height.into()));
         picture
     }
