@@ -5,6 +5,7 @@
 pub mod cursor;
 pub mod pixels;
 pub mod png;
+pub mod rectangles;
 pub mod resize;
 mod rows;
 mod strip;
