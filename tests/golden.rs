@@ -129,8 +129,32 @@ fn requests() -> Vec<(&'static str, Vec<Value>)> {
                 json!({"actions": []}),
             ],
         ),
-        ("subscribe", vec![json!({"events": ["frames"]})]),
         ("exec", vec![json!({"cmd": "id"})]),
+    ]
+}
+
+/// The same for events.
+fn subscriptions() -> Vec<(&'static str, Vec<Value>)> {
+    vec![
+        (
+            "subscribe",
+            vec![
+                json!({"events": ["changed"]}),
+                json!({"events": ["cursor", "sounds"]}),
+                json!({"events": ["frames", "egress"]}),
+                json!({"events": ["frames", "frames"]}),
+                json!({"events": []}),
+            ],
+        ),
+        (
+            "frames.ack",
+            vec![
+                json!({"subscription": 1, "serial": 1}),
+                json!({"subscription": 2, "serial": 1}),
+                json!({"subscription": 1}),
+            ],
+        ),
+        ("unsubscribe", vec![json!({"subscription": 1}), json!({"subscription": 1}), json!({"subscription": "1"})]),
     ]
 }
 
@@ -165,7 +189,7 @@ fn requests_and_answers_are_as_recorded() {
     let _window = Recorder::open_with(&server.display, &whole_screen);
     let mut controller = Controller::connect(&server);
     let mut wrong = Vec::new();
-    for (method, cases) in requests() {
+    for (method, cases) in requests().into_iter().chain(subscriptions()) {
         let exchanges: Vec<Value> = cases
             .into_iter()
             .map(|params| {
@@ -191,6 +215,27 @@ fn requests_and_answers_are_as_recorded() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// One event of each kind, of a session that sees the screen in half its size.
+#[test]
+fn events_are_as_recorded() {
+    let server = Deskhand::owned("320x240");
+    let mut controller = Controller::connect(&server);
+    let client = json!({"name": "golden", "version": "1"});
+    controller
+        .must("initialize", json!({"protocol": "deskhand.v1", "client": client, "screen": {"max_long_edge": 160}}));
+    let mut events = Vec::new();
+    for kind in ["frames", "cursor"] {
+        controller.must("subscribe", json!({"events": [kind]}));
+        events.push(controller.event(|event| event["type"] == kind));
+    }
+    let found = format!("{}\n", serde_json::to_string_pretty(&events).unwrap());
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/event.json");
+    if std::env::var_os("DESKHAND_BLESS").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    assert_eq!(found, fs::read_to_string(&path).unwrap_or_default());
+}
+
 #[test]
 fn every_method_that_is_served_has_a_golden_file() {
     let server = Deskhand::owned("320x240");
@@ -198,7 +243,7 @@ fn every_method_that_is_served_has_a_golden_file() {
     let methods = controller
         .must("initialize", json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}}))["methods"]
         .clone();
-    let covered: Vec<_> = requests().into_iter().map(|(method, _)| method).collect();
+    let covered: Vec<_> = requests().into_iter().chain(subscriptions()).map(|(method, _)| method).collect();
     for method in methods.as_array().unwrap() {
         assert!(covered.contains(&method.as_str().unwrap()), "{method} has no golden file");
     }

@@ -12,7 +12,7 @@ use deskhand::{
     },
     transport::{
         listener::Listener,
-        outbox::{Closed, Outbox, Outgoing},
+        outbox::{Closed, Offered, Outbox, Outgoing},
     },
 };
 use support::in_process::{Carrier, Client, Event, Received, Server, TOKEN, frame, resident};
@@ -208,6 +208,31 @@ fn the_outbox_takes_16_mib_or_one_reply_of_40_and_then_no_more() {
 
     let (outbox, _reader) = Outbox::new();
     assert_eq!(outbox.send(text(limits::OUTBOUND_REPLY_BYTES + 1)), Err(Closed));
+}
+
+#[test]
+fn a_stream_waits_behind_64_kib_and_takes_nothing_of_the_room_for_answers() {
+    let text = |size: usize| Outgoing::text("x".repeat(size));
+    let (outbox, mut reader) = Outbox::new();
+    assert_eq!(outbox.offer(text(limits::STREAM_WAITS_BEHIND_BYTES)), Ok(Offered::Queued));
+    assert!(outbox.takes_offers());
+    assert_eq!(outbox.offer(text(limits::OUTBOUND_REPLY_BYTES)), Ok(Offered::Queued), "nothing much waits");
+    assert!(!outbox.takes_offers());
+    assert_eq!(outbox.offer(text(1)), Ok(Offered::Busy));
+    assert_eq!(outbox.send(text(limits::OUTBOUND_REPLY_BYTES)), Ok(()), "as if there was no stream");
+    while let Some(delivery) = reader.try_next() {
+        drop(delivery);
+    }
+    assert_eq!(outbox.queued_bytes(), 0);
+    assert_eq!(outbox.offer(text(limits::OUTBOUND_REPLY_BYTES + 1)), Ok(Offered::Busy));
+    assert_eq!(outbox.send(text(limits::STREAM_WAITS_BEHIND_BYTES + 1)), Ok(()));
+    assert_eq!(outbox.offer(text(1)), Ok(Offered::Busy), "behind an answer");
+    let writing = reader.try_next().unwrap();
+    assert!(!outbox.takes_offers(), "counts until it is written");
+    drop(writing);
+    assert_eq!(outbox.offer(text(1)), Ok(Offered::Queued));
+    drop(reader);
+    assert_eq!(outbox.offer(text(1)), Err(Closed));
 }
 
 #[tokio::test]

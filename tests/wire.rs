@@ -29,7 +29,7 @@ fn initialize_says_who_where_and_what() {
     assert_eq!(result["screen"], json!({"width": 512, "height": 384}));
     assert_eq!(result["limits"]["message_bytes"], 262_144);
     let methods: Vec<_> = result["methods"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    assert!(methods.contains(&"left_click") && !methods.contains(&"subscribe"), "{methods:?}");
+    assert!(methods.contains(&"subscribe") && !methods.contains(&"lease.acquire"), "{methods:?}");
     let picture = controller.screenshot();
     assert_eq!((picture.width, picture.height), (512, 384));
     assert_eq!(controller.must_fail("initialize", initialize(&json!({}))).0, "invalid_request");
@@ -173,6 +173,7 @@ fn one_http_request_acts_and_leaves_nothing_behind() {
             "key_down" => json!({"text": "a"}),
             "mouse_down" => json!({"button": "left"}),
             "initialize" => initialize(&json!({})),
+            "subscribe" => json!({"events": ["frames"]}),
             _ => json!({}),
         };
         assert_eq!(call(method, params)["error"]["data"]["kind"], "unsupported", "{method}");

@@ -46,6 +46,7 @@ pub mod overtaking;
 mod paste;
 pub mod permit;
 pub mod pointer;
+pub mod pointer_watch;
 pub mod resting_place;
 pub mod sanitize;
 pub mod screen_source;
@@ -77,6 +78,7 @@ use self::{
     input::Input,
     interpreter::StepHook,
     observer::Observer,
+    pointer_watch::PointerWatch,
     target::Target,
 };
 use crate::protocol::{display::DisplayNumber, units::NativeSize};
@@ -87,6 +89,7 @@ pub struct Desktop {
     input: Input,
     capture: Capture,
     observer: Observer,
+    pointer_watch: PointerWatch,
     ended: EndSignal,
     display: DisplayNumber,
     xauthority: Option<PathBuf>,
@@ -126,8 +129,9 @@ impl Desktop {
         let (link, method) = (Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory);
         let capture = Capture::start(link, method, attendance, ended.clone()).map_err(thread)?;
         let observer = Observer::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
+        let pointer_watch = PointerWatch::new(target.clone());
         let xauthority = target.xauthority.clone();
-        Ok(Self { input, capture, observer, ended, display: target.display, xauthority, size })
+        Ok(Self { input, capture, observer, pointer_watch, ended, display: target.display, xauthority, size })
     }
 
     /// The display's name, such as `:99`.
@@ -153,6 +157,11 @@ impl Desktop {
     /// Questions that wait for nothing.
     pub const fn observer(&self) -> &Observer {
         &self.observer
+    }
+
+    /// The pointer, for those who want to follow it.
+    pub const fn pointer_watch(&self) -> &PointerWatch {
+        &self.pointer_watch
     }
 
     /// The file whose cookie opened the display.

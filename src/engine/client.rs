@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
@@ -43,7 +43,18 @@ pub struct Client {
     options: Mutex<Options>,
     /// When its last action ended whose effect no picture has shown yet, and on which display.
     acted: Mutex<Option<(Instant, DisplayEpoch)>>,
-    attachments: AtomicU64,
+    attachments: AttachmentNumbers,
+}
+
+/// Numbers the binary messages of a connection, from 1. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct AttachmentNumbers(Arc<AtomicU64>);
+
+impl AttachmentNumbers {
+    /// The next one.
+    pub fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
 }
 
 impl Client {
@@ -54,7 +65,7 @@ impl Client {
             lane: Lane::default(),
             options: Mutex::default(),
             acted: Mutex::default(),
-            attachments: AtomicU64::new(0),
+            attachments: AttachmentNumbers::default(),
         }
     }
 
@@ -102,6 +113,11 @@ impl Client {
 
     /// The number of the next binary message, from 1.
     pub fn next_attachment(&self) -> u64 {
-        self.attachments.fetch_add(1, Ordering::Relaxed) + 1
+        self.attachments.next()
+    }
+
+    /// Where streams take theirs from.
+    pub fn attachments(&self) -> AttachmentNumbers {
+        self.attachments.clone()
     }
 }

@@ -11,6 +11,7 @@ use super::{
     outcome::Reply,
     run,
     state::Engine,
+    streaming::Subscriptions,
 };
 use crate::{
     desktop::capture::Attending,
@@ -22,6 +23,7 @@ use crate::{
         initialize::Initialize,
         observe::Observing,
         request::{self, RequestId},
+        subscription::{StreamCall, SubscribeResult},
     },
     session::registry::{Carrier, Pictures, Turn},
     transport::{
@@ -40,6 +42,7 @@ struct Shared {
     engine: Arc<Engine>,
     client: Client,
     outbox: Outbox,
+    subscriptions: Subscriptions,
     /// As long as there is a connection, it is learned what moves on the screen by itself.
     _attending: Attending,
 }
@@ -52,7 +55,8 @@ impl Connection {
         let id = engine.sessions().open(principal, Carrier::Connection, epoch);
         tracing::info!(session = id.0, user, "session begins");
         let attending = engine.attendance.attend();
-        let shared = Arc::new(Shared { engine, client: Client::new(id), outbox, _attending: attending });
+        let (client, subscriptions) = (Client::new(id), Subscriptions::default());
+        let shared = Arc::new(Shared { engine, client, outbox, subscriptions, _attending: attending });
         tokio::spawn(Arc::clone(&shared).serve_lane());
         Self { shared }
     }
@@ -60,6 +64,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.shared.subscriptions.close_all(&self.shared.engine);
         self.shared.engine.end_session(&self.shared.client);
     }
 }
@@ -165,10 +170,31 @@ impl Shared {
             Call::Initialize(initialize) => self.initialize(&id, &initialize).inspect_err(|_| {
                 self.engine.sessions().initialize_failed(self.client.id);
             }),
+            Call::Stream(call) => return self.stream(&id, call),
             // Nothing else is answered at once.
             _ => Ok(answer_text::result(&id, &serde_json::json!({}))),
         };
         self.send(reply.map_or_else(|failure| Reply::failure(&id, &failure), Reply::text));
+    }
+
+    fn stream(&self, id: &RequestId, call: StreamCall) {
+        let Self { engine, subscriptions, .. } = self;
+        let done = |()| answer_text::result(id, &serde_json::json!({}));
+        let answered = match call {
+            StreamCall::Subscribe(events) => match subscriptions.open(engine, &self.client, &self.outbox, events) {
+                Ok(number) => {
+                    // The client learns the number before the first event comes under it.
+                    self.send(Reply::text(answer_text::result(id, &SubscribeResult { subscription: number })));
+                    return subscriptions.begin(engine, number);
+                }
+                Err(failure) => Err(failure),
+            },
+            StreamCall::Unsubscribe(number) => subscriptions.close(engine, number).map(done),
+            StreamCall::Acknowledge { subscription, serial } => {
+                subscriptions.acknowledge(engine, subscription, serial).map(done)
+            }
+        };
+        self.send(answered.map_or_else(|failure| Reply::failure(id, &failure), Reply::text));
     }
 
     fn initialize(&self, id: &RequestId, initialize: &Initialize) -> Result<String, Failure> {

@@ -1,7 +1,8 @@
 //! The orchestrator: wires transport, protocol, session, plan, desktop and image into a server.
 //!
 //! One request's life: [`connection`] reads it, the session admits it, [`lane`] gives it its turn, [`run`] records its
-//! intent, [`action`] lets [`act`] or [`look`] carry it out, [`run`] records its outcome, and the outbox takes the answer.
+//! intent, [`action`] lets [`act`] or [`look`] carry it out, [`run`] records its outcome, and the outbox takes the answer. [`streaming`] sends
+//! what was subscribed to.
 pub mod act;
 pub mod action;
 pub mod batch;
@@ -19,4 +20,5 @@ pub mod seen;
 pub mod server;
 pub mod service;
 pub mod state;
+pub mod streaming;
 mod studio;

@@ -73,7 +73,7 @@ async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
         Call::Batch(actions) => batch::run(context, actions).await,
         Call::DisplayInfo => information::display(context).await,
         // Answered where they arrive: they never wait.
-        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status => {
+        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::Stream(_) => {
             Err(Failure::new(ErrorKind::Internal, "a request that is answered at once was queued"))
         }
     }

@@ -9,6 +9,7 @@ pub mod jpeg;
 mod matches;
 pub mod pixels;
 pub mod png;
+pub mod rectangles;
 pub mod resize;
 mod rows;
 mod strip;

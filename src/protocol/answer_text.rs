@@ -9,6 +9,7 @@ use super::{
     answer::{ImagePart, ImageResult},
     error::{ErrorDetail, ErrorKind, Executed, Failure},
     request::RequestId,
+    subscription::EventParams,
     units::ScreenSize,
 };
 
@@ -107,17 +108,41 @@ fn push_image(text: &mut String, part: ImagePart<'_>) {
     }
 }
 
+/// The text of an event: a message without an id.
+pub fn event(params: &EventParams) -> String {
+    let mut text = String::from(r#"{"jsonrpc":"2.0","method":"event","params":"#);
+    push_json(&mut text, params);
+    text.push('}');
+    text
+}
+
 /// The length of the header of a binary message.
 pub const ATTACHMENT_HEADER: usize = 12;
 
 /// A binary message that carries a picture, its header first: version 1, kind 1, two zero bytes, the number in little endian.
 pub fn attachment(number: u64, bytes: &[u8]) -> Vec<u8> {
+    binary(BinaryKind::Image, number, bytes)
+}
+
+/// The same for a part of a frame, whose kind is 2.
+pub fn tile_attachment(number: u64, bytes: &[u8]) -> Vec<u8> {
+    binary(BinaryKind::Tile, number, bytes)
+}
+
+/// What a binary message carries, as its second byte.
+#[derive(Clone, Copy)]
+enum BinaryKind {
+    /// A whole picture.
+    Image = 1,
+    /// A rectangle of a frame.
+    Tile = 2,
+}
+
+fn binary(kind: BinaryKind, number: u64, bytes: &[u8]) -> Vec<u8> {
     /// The version of this layout.
     const VERSION: u8 = 1;
-    /// A whole picture, as opposed to a tile.
-    const KIND_IMAGE: u8 = 1;
     let mut message = Vec::with_capacity(ATTACHMENT_HEADER + bytes.len());
-    message.extend([VERSION, KIND_IMAGE, 0, 0]);
+    message.extend([VERSION, kind as u8, 0, 0]);
     message.extend(number.to_le_bytes());
     message.extend(bytes);
     message
@@ -194,5 +219,6 @@ mod tests {
     #[test]
     fn an_attachment_begins_with_its_header() {
         assert_eq!(attachment(0x0102, b"xy"), [1, 1, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, b'x', b'y']);
+        assert_eq!(tile_attachment(3, b"z"), [1, 2, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, b'z']);
     }
 }

@@ -14,6 +14,7 @@ use super::{
     observe::{self, Observing},
     params::NoParams,
     request::{Rejected, Request, RequestId},
+    subscription::{AcknowledgeParams, StreamCall, SubscribeParams, UnsubscribeParams},
     wire::{self, Object},
 };
 
@@ -30,6 +31,8 @@ pub enum Call {
     Status,
     /// Tells about the display.
     DisplayInfo,
+    /// Begins, ends or paces a subscription.
+    Stream(StreamCall),
     /// One action.
     Act(Action),
     /// Several actions; at least one.
@@ -42,7 +45,9 @@ impl Call {
         match self {
             Self::Act(action) => action.is_input(),
             Self::Batch(actions) => actions.iter().any(Action::is_input),
-            Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status | Self::DisplayInfo => false,
+            Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status | Self::DisplayInfo | Self::Stream(_) => {
+                false
+            }
         }
     }
 
@@ -55,6 +60,7 @@ impl Call {
                 | Self::Cancel(_)
                 | Self::Status
                 | Self::DisplayInfo
+                | Self::Stream(_)
                 | Self::Act(Action::CursorPosition)
         )
     }
@@ -88,6 +94,9 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("cancel", _) => Call::Cancel(cancel(params)?),
             ("status", _) => status(params)?,
             ("display.info", _) => method::read::<NoParams>(params).map(|NoParams {}| Call::DisplayInfo)?,
+            ("subscribe", _) => Call::Stream(method::read::<SubscribeParams>(params)?.check()?),
+            ("unsubscribe", _) => Call::Stream(method::read::<UnsubscribeParams>(params)?.into()),
+            ("frames.ack", _) => Call::Stream(method::read::<AcknowledgeParams>(params)?.into()),
             ("computer", _) => Call::Act(computer::read(params, meta.tool)?),
             ("batch", _) => Call::Batch(batch(params, meta.tool)?),
             _ => method::read::<NoParams>(params).map(|NoParams {}| Call::Ping)?,

@@ -60,10 +60,18 @@ pub const PEER_DEAD_AFTER: Duration = Duration::from_secs(30);
 pub const OUTBOUND_BYTES: usize = 16 * 1024 * 1024;
 /// One reply up to this size may exceed [`OUTBOUND_BYTES`] when nothing else waits.
 pub const OUTBOUND_REPLY_BYTES: usize = 40 * 1024 * 1024;
+/// A stream's next message waits as long as more than this is on its way to its reader: some small events and answers, and no
+/// picture. So a reader that is slow holds one message of a stream and no more.
+pub const STREAM_WAITS_BEHIND_BYTES: usize = 64 * 1024;
 /// The most connections that have not shown a token yet; the next gets 503.
 pub const CONNECTIONS_UNAUTHENTICATED: usize = 8;
 /// The most WebSocket connections at once; the next gets 503.
 pub const CONNECTIONS_AUTHENTICATED: usize = 16;
+/// The most subscriptions of one connection; the next is `overloaded`. One for each kind of event that there is.
+pub const SUBSCRIPTIONS: usize = 8;
+/// How many frames of a stream may be on their way without an acknowledgement: one that the reader works on, and one that
+/// travels meanwhile.
+pub const FRAMES_UNACKNOWLEDGED: usize = 2;
 /// The smallest screen.
 pub const SCREEN_MIN: (u16, u16) = (320, 240);
 /// The largest screen.

@@ -15,6 +15,7 @@ use super::{
         LeftClickDragParams, MouseMoveParams, NoParams, PasteParams, ScrollParams, ScrollPixelsParams, TypeParams,
         WaitParams, ZoomParams,
     },
+    subscription::{AcknowledgeParams, SubscribeParams, UnsubscribeParams},
     wire,
 };
 
@@ -118,9 +119,9 @@ pub(super) static METHODS: &[Method] = &[
     later("secret.forget"),
     later("secret.list"),
     later("confirm.answer"),
-    later("subscribe"),
-    later("unsubscribe"),
-    later("frames.ack"),
+    control::<SubscribeParams>("subscribe"),
+    control::<UnsubscribeParams>("unsubscribe"),
+    control::<AcknowledgeParams>("frames.ack"),
     later("display.resize"),
     later("display.reset"),
     later("clipboard.read"),
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_a_later_version_adds_is_unsupported_and_not_listed() {
-        assert_eq!(find("subscribe").err().expect("later").kind, ErrorKind::Unsupported);
-        assert!(available().all(|name| name != "subscribe"));
+        assert_eq!(find("lease.acquire").err().expect("later").kind, ErrorKind::Unsupported);
+        assert!(available().all(|name| name != "lease.acquire"));
     }
 }

@@ -24,6 +24,7 @@ pub mod params;
 pub mod request;
 pub mod schema;
 pub mod screen;
+pub mod subscription;
 pub mod token;
 pub mod units;
 pub mod window;

@@ -10,6 +10,7 @@ use super::{
     limits,
     meta::MetaParams,
     method::{Kind, METHODS},
+    subscription::{EventParams, SubscribeResult},
 };
 
 /// Every named limit with its value, for `initialize` and the schema.
@@ -39,6 +40,8 @@ pub fn limits() -> Map<String, Value> {
         ("dead_ms", milliseconds(limits::PEER_DEAD_AFTER)),
         ("outbound_bytes", limits::OUTBOUND_BYTES.into()),
         ("outbound_reply_bytes", limits::OUTBOUND_REPLY_BYTES.into()),
+        ("subscriptions", limits::SUBSCRIPTIONS.into()),
+        ("frames_unacknowledged", limits::FRAMES_UNACKNOWLEDGED.into()),
         ("connections", limits::CONNECTIONS_AUTHENTICATED.into()),
         ("connections_unauthenticated", limits::CONNECTIONS_UNAUTHENTICATED.into()),
     ];
@@ -56,6 +59,7 @@ pub fn document() -> Value {
             let result = match (method.name, &method.kind) {
                 ("initialize", _) => generator.subschema_for::<InitializeResult>().to_value(),
                 ("status", _) => generator.subschema_for::<StatusResult>().to_value(),
+                ("subscribe", _) => generator.subschema_for::<SubscribeResult>().to_value(),
                 ("display.info", _) => generator.subschema_for::<DisplayInfoResult>().to_value(),
                 (_, Kind::Action(_)) | ("computer", _) => generator.subschema_for::<ActionResult>().to_value(),
                 _ => json!({ "type": "object" }),
@@ -66,6 +70,7 @@ pub fn document() -> Value {
     let mut parts = Map::new();
     parts.insert("meta".to_owned(), generator.subschema_for::<MetaParams>().to_value());
     parts.insert("image".to_owned(), generator.subschema_for::<ImageResult>().to_value());
+    parts.insert("event".to_owned(), generator.subschema_for::<EventParams>().to_value());
     parts.insert("error_kind".to_owned(), generator.subschema_for::<ErrorKind>().to_value());
     parts.insert("executed".to_owned(), generator.subschema_for::<Executed>().to_value());
     parts.insert("error_detail".to_owned(), generator.subschema_for::<ErrorDetail>().to_value());

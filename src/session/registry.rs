@@ -243,6 +243,9 @@ impl Session {
                 "this session may only observe; input needs the role control",
             ));
         }
+        if matches!(call, Call::Stream(_)) && self.carrier == Carrier::OneRequest {
+            return Err(Failure::new(ErrorKind::Unsupported, "events need a connection; use the WebSocket"));
+        }
         let leaves_pressed = matches!(call, Call::Act(Action::MouseDown { .. } | Action::KeyDown { .. }));
         if leaves_pressed && self.carrier == Carrier::OneRequest {
             return Err(Failure::new(
@@ -255,7 +258,7 @@ impl Session {
 
     fn turn(&self, request: &Prepared) -> Turn {
         match &request.call {
-            Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status => Turn::Immediate,
+            Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::Stream(_) => Turn::Immediate,
             Call::DisplayInfo | Call::Act(Action::CursorPosition) => Turn::AtOnce,
             Call::Act(Action::Screenshot | Action::Zoom { .. }) => self.looking_turn(request),
             Call::Batch(actions) if actions.iter().all(Action::is_read) => self.looking_turn(request),
@@ -284,7 +287,9 @@ fn is_input(call: &Call) -> bool {
     match call {
         Call::Act(action) => acts(action),
         Call::Batch(actions) => actions.iter().any(acts),
-        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::DisplayInfo => false,
+        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::DisplayInfo | Call::Stream(_) => {
+            false
+        }
     }
 }
 

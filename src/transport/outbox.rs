@@ -19,6 +19,15 @@ pub const CLOSE_OVERLOADED: u16 = 1013;
 #[error("the connection is closed")]
 pub struct Closed;
 
+/// What became of a message of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It is queued.
+    Queued,
+    /// The reader is behind; it was not queued. Later there is something newer to offer.
+    Busy,
+}
+
 /// One answer to send. Its parts follow each other on the wire with no other message between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -84,18 +93,42 @@ impl Outbox {
             drop(dropped);
             return Err(Closed);
         };
-        state
-            .waiting
-            .push_back(Delivery { outgoing, charge: Charge { shared: Arc::clone(&self.shared), account, bytes } });
+        self.queue(state, outgoing, account, bytes);
+        Ok(())
+    }
+
+    /// Queues a message of a stream if the reader keeps up, so that a stream never fills the queue and no answer finds it full
+    /// because of one: what streams have queued is not counted against the bound of the answers.
+    pub fn offer(&self, outgoing: Outgoing) -> Result<Offered, Closed> {
+        let bytes = outgoing.bytes();
+        let mut state = self.shared.lock();
+        if state.closed || state.ending.is_some() {
+            return Err(Closed);
+        }
+        // The whole screen as noise is 25 MB; nothing of a stream is larger than the largest answer.
+        if state.queued() > limits::STREAM_WAITS_BEHIND_BYTES || bytes > limits::OUTBOUND_REPLY_BYTES {
+            return Ok(Offered::Busy);
+        }
+        state.streamed += bytes;
+        self.queue(state, outgoing, Account::Streamed, bytes);
+        Ok(Offered::Queued)
+    }
+
+    /// Whether a stream's message would be queued at this moment, so that it need not be made for nothing.
+    pub fn takes_offers(&self) -> bool {
+        self.shared.lock().queued() <= limits::STREAM_WAITS_BEHIND_BYTES
+    }
+
+    fn queue(&self, mut state: MutexGuard<'_, State>, outgoing: Outgoing, account: Account, bytes: usize) {
+        let charge = Charge { shared: Arc::clone(&self.shared), account, bytes };
+        state.waiting.push_back(Delivery { outgoing, charge });
         state.changed = true;
         wake(state);
-        Ok(())
     }
 
     /// How many bytes wait, including a message that is partly written.
     pub fn queued_bytes(&self) -> usize {
-        let state = self.shared.lock();
-        state.bounded + state.oversized
+        self.shared.lock().queued()
     }
 }
 
@@ -180,6 +213,7 @@ impl Drop for Charge {
         match self.account {
             Account::Bounded => state.bounded -= self.bytes,
             Account::Oversized => state.oversized = 0,
+            Account::Streamed => state.streamed -= self.bytes,
         }
     }
 }
@@ -188,6 +222,7 @@ impl Drop for Charge {
 enum Account {
     Bounded,
     Oversized,
+    Streamed,
 }
 
 struct Shared {
@@ -208,6 +243,8 @@ struct State {
     bounded: usize,
     /// Bytes of the one reply that may exceed it.
     oversized: usize,
+    /// Bytes of streams: one message behind at most [`limits::STREAM_WAITS_BEHIND_BYTES`].
+    streamed: usize,
     ending: Option<Ending>,
     closed: bool,
     changed: bool,
@@ -216,6 +253,10 @@ struct State {
 }
 
 impl State {
+    fn queued(&self) -> usize {
+        self.bounded + self.oversized + self.streamed
+    }
+
     fn end(&mut self, code: u16, reason: &str) {
         self.ending = Some(Ending { code, reason: reason.to_owned() });
         self.changed = true;

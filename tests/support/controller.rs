@@ -35,7 +35,8 @@ pub struct Controller {
     events: VecDeque<Value>,
     /// Answers whose id is not one of ours: `null`, or text sent raw.
     others: VecDeque<Value>,
-    attachments: HashMap<u64, Vec<u8>>,
+    /// The kind and the bytes of each binary message, by its number.
+    attachments: HashMap<u64, (u8, Vec<u8>)>,
 }
 
 impl Controller {
@@ -165,6 +166,11 @@ impl Controller {
         }
     }
 
+    /// How many events have come that nobody has asked for.
+    pub fn waiting_events(&self) -> usize {
+        self.events.len()
+    }
+
     /// Reads until the server closes; its close code, or `None` when it just went away.
     pub fn closed(&mut self) -> Option<u16> {
         loop {
@@ -176,8 +182,18 @@ impl Controller {
 
     /// The bytes of a binary message that an answer has named.
     pub fn attachment(&mut self, result: &Value) -> Vec<u8> {
-        let number = result["image"]["attachment"].as_u64().expect("an attachment");
-        self.attachments.remove(&number).expect("the attachment before the answer that names it")
+        self.binary(1, result["image"]["attachment"].as_u64().expect("an attachment"))
+    }
+
+    /// The bytes of a binary message that an event's tile has named.
+    pub fn tile(&mut self, tile: &Value) -> Vec<u8> {
+        self.binary(2, tile["attachment"].as_u64().expect("an attachment"))
+    }
+
+    fn binary(&mut self, expected: u8, number: u64) -> Vec<u8> {
+        let (kind, bytes) = self.attachments.remove(&number).expect("the attachment before the text that names it");
+        assert_eq!(kind, expected, "the kind of binary message {number}");
+        bytes
     }
 
     /// A screenshot, decoded.
@@ -218,7 +234,8 @@ impl Controller {
             Ok(Message::Binary(bytes)) => {
                 assert!(bytes.len() >= 12 && bytes[0] == 1, "not an attachment: {:?}", &bytes[..bytes.len().min(12)]);
                 let number = u64::from_le_bytes(bytes[4..12].try_into().unwrap());
-                self.attachments.insert(number, bytes[12..].to_vec());
+                let before = self.attachments.insert(number, (bytes[1], bytes[12..].to_vec()));
+                assert!(before.is_none(), "binary message {number} has come twice");
             }
             Ok(Message::Close(frame)) => return Err(frame.map(|frame| frame.code.into())),
             Ok(_) => {}

@@ -28,6 +28,7 @@ pub mod reactor;
 pub mod recorder;
 pub mod recorder_window;
 pub mod texts;
+pub mod viewer;
 pub mod xlib_keymap;
 pub mod xvfb;
 
@@ -43,6 +44,7 @@ pub use process::Process;
 pub use reactor::{Part, Reactor};
 pub use recorder::{Recorded, Recorder};
 pub use recorder_window::RecorderOptions;
+pub use viewer::Viewer;
 pub use xvfb::Xvfb;
 
 /// How long anything may take before a test gives up: generous, because it only ends tests that fail. A browser that starts

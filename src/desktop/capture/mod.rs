@@ -203,6 +203,11 @@ impl Capture {
         self.jobs.put(Job::Watch(watch));
     }
 
+    /// Gives everybody who watches a turn, because what they wait for beside the screen may have come.
+    pub fn nudge(&self) {
+        self.jobs.put(Job::Nudge);
+    }
+
     /// An action is about to begin, whose effect somebody may want to see. Nobody waits for it: what is seen then is what was
     /// before or hardly after.
     pub fn action_begins(&self) {

@@ -13,6 +13,10 @@ use crate::{
     image::pixels::Pixels,
 };
 
+/// How often the screen is looked at while nobody waits for it: often enough to know when something last changed, and for a
+/// video on the screen to cost one per cent of a processor.
+pub const IDLE_LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// A captured frame in which something is different from the one before.
 #[derive(Debug)]
 pub struct Look<'a> {
@@ -33,8 +37,10 @@ pub struct Look<'a> {
 pub enum Turn {
     /// Its turn again at this time at the latest; it is told of changes until then.
     WaitUntil(Instant),
-    /// Its turn again when something has changed.
+    /// Its turn again when something has changed, also what changes by itself.
     WaitForChange,
+    /// It goes, without a frame and without a word.
+    Leave,
     /// The frame of this moment; it has seen enough.
     Finish,
 }
@@ -58,7 +64,7 @@ pub trait Watch: Send {
     /// It begins, with the last captured frame and what has changed since the last action.
     fn begin(&mut self, frame: &LastFrame, since_action: &History);
 
-    /// Something has changed.
+    /// Something has changed that does not change by itself.
     fn look(&mut self, look: &Look<'_>);
 
     /// What it wants next.

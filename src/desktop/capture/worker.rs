@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{
     Attendance, CaptureError, CaptureMethod, CursorOverlay, Frame, FrameRequest,
     screen::{Captured, Screen},
-    watch::{Look, Surroundings, Turn, Watch},
+    watch::{IDLE_LOOK_INTERVAL, Look, Surroundings, Turn, Watch},
 };
 use crate::desktop::{
     connection::{Link, LinkError},
@@ -30,9 +30,6 @@ use crate::desktop::{
 /// How long nothing must be captured before shared memory goes back to the system. Longer than the pause between two steps of
 /// a quick controller, so that these find the memory in place; one wake-up, then none.
 const RELEASE_AFTER: Duration = Duration::from_secs(5);
-/// How often the screen is looked at while nobody waits for it: often enough to know when something last changed, and for a
-/// video on the screen to cost one per cent of a processor.
-const IDLE_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// How often the screen is looked at where nothing tells that something was drawn.
 const BLIND_LOOK_INTERVAL: Duration = Duration::from_millis(16);
 /// Actions that follow each other within this time are one: what is used by then is the first one's effect.
@@ -45,6 +42,8 @@ pub(super) enum Job {
     Picture { request: FrameRequest, work: Work },
     /// Somebody watches from now on.
     Watch(Box<dyn Watch>),
+    /// Something is different for those who watch, though nothing on the screen is.
+    Nudge,
     /// Somebody is about to act, and may wait until everything has been looked at.
     ActionBegins(Option<oneshot::Sender<()>>),
     /// The sources of evidence.
@@ -110,7 +109,7 @@ impl Worker {
                 Err(LinkError::Lost(reason)) => Err(reason),
                 Err(error) => Err(error.to_string()),
             };
-            if let Err(lost) = served.and_then(|()| self.turn()) {
+            if let Err(lost) = served.and_then(|()| self.turn(jobs)) {
                 break lost;
             }
         };
@@ -141,6 +140,11 @@ impl Worker {
         match job {
             Job::Picture { request, work } => self.take_picture(request, work, jobs),
             Job::Watch(watch) => self.begin(watch),
+            Job::Nudge => {
+                let now = Instant::now();
+                self.watchers.iter_mut().for_each(|watcher| watcher.turn = Some(now));
+                Ok(())
+            }
             Job::ActionBegins(waiting) => self.action_begins(waiting),
             Job::Evidence(sender) => {
                 // Only a first look tells whether the server says when something is drawn.
@@ -250,6 +254,9 @@ impl Worker {
         let changed: Vec<_> = frame.tiles().changed_since(before).collect();
         let unprompted = self.acted.is_none_or(|acted| now.saturating_duration_since(acted) >= REACTION_TIME);
         let told = self.ambient.sift(&pixels, &changed, unprompted, now);
+        for watcher in &mut self.watchers {
+            watcher.turn.get_or_insert(now);
+        }
         if told.is_empty() {
             return;
         }
@@ -262,7 +269,7 @@ impl Worker {
     }
 
     /// Does what is due.
-    fn turn(&mut self) -> Result<(), String> {
+    fn turn(&mut self, jobs: &Inbox<Job>) -> Result<(), String> {
         let now = Instant::now();
         if let Some(size) = self.screen.resized() {
             self.fail_watchers(&CaptureError::Resized(size));
@@ -270,7 +277,13 @@ impl Worker {
         if self.next_look().is_some_and(|at| at <= now)
             && let Err(error) = self.look(PLAIN)
         {
+            // As for a picture: who asked meanwhile has waited long enough.
+            let timed_out = error == CaptureError::Unresponsive;
+            let waiting: Vec<Job> = if timed_out { jobs.waiting().collect() } else { Vec::new() };
             self.fail_watchers(&error);
+            for job in waiting {
+                refuse(job, &error);
+            }
             lost(Some(&error))?;
         }
         if self.release.is_some_and(|at| at <= now) {
@@ -294,6 +307,10 @@ impl Worker {
             match turn {
                 Turn::WaitUntil(at) => watcher.turn = Some(at),
                 Turn::WaitForChange => watcher.turn = None,
+                Turn::Leave => {
+                    self.watchers.swap_remove(index);
+                    continue;
+                }
                 Turn::Finish => {
                     let watcher = self.watchers.swap_remove(index);
                     self.finish(watcher.watch)?;
@@ -348,6 +365,7 @@ fn refuse(job: Job, error: &CaptureError) {
     match job {
         Job::Picture { work, .. } => attempt(|| work(Err(error.clone()))),
         Job::Watch(watch) => attempt(|| watch.finish(Err(error.clone()))),
+        Job::Nudge => {}
         // Who waits for it looks next, and is told then.
         Job::ActionBegins(waiting) => drop(waiting),
         Job::Evidence(sender) => drop(sender.send(Err(error.clone()))),

@@ -1,0 +1,177 @@
+//! Sends the screen of one display to one subscription, on the capture thread, where the pixels are.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    Subscription,
+    tiles::{Encoded, Workshop},
+};
+use crate::{
+    desktop::{
+        capture::{
+            CaptureError, CursorOverlay, Frame, FrameRequest,
+            watch::{IDLE_LOOK_INTERVAL, Look, Surroundings, Turn, Watch},
+        },
+        last_frame::LastFrame,
+        settle::history::History,
+    },
+    protocol::{
+        answer_text,
+        subscription::{Event, FramesEvent, Tile},
+    },
+    session::{pacing::Next, registry::DisplayEpoch},
+    transport::outbox::Offered,
+};
+
+/// The least time between two frames: thirty a second, as a video. Each costs a look of 0.2 ms and what has changed.
+const FRAME_INTERVAL: Duration = Duration::from_millis(33);
+/// How long a stream waits for an outbox that is not empty enough. It is asked again because no acknowledgement may come: an
+/// answer can be in the way. Only while the reader is behind and the screen has changed.
+pub(super) const OUTBOX_INTERVAL: Duration = Duration::from_millis(50);
+
+/// One subscription's frames of one display.
+pub(super) struct FrameStream {
+    subscription: Weak<Subscription>,
+    epoch: DisplayEpoch,
+    /// Shared with the other streams of the display; there from the beginning to the end.
+    workshop: Option<Arc<Workshop>>,
+    pace: Pace,
+    /// Says why it has ended.
+    ended: oneshot::Sender<CaptureError>,
+}
+
+/// Whether the next frame is of any use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// It can be sent.
+    Flowing,
+    /// The reader has to catch up first.
+    Held,
+}
+
+/// What a turn came to.
+enum Progress {
+    /// Everything is sent, or an acknowledgement is awaited, which brings the next turn.
+    Waits,
+    /// The outbox is not empty enough.
+    Busy,
+    /// There is no reader any more.
+    Over,
+}
+
+impl FrameStream {
+    /// A stream that has not begun.
+    pub(super) fn new(
+        subscription: Weak<Subscription>,
+        epoch: DisplayEpoch,
+        ended: oneshot::Sender<CaptureError>,
+    ) -> Self {
+        Self { subscription, epoch, workshop: None, pace: Pace::Flowing, ended }
+    }
+
+    fn send(&mut self, frame: &LastFrame) -> Progress {
+        let (Some(subscription), Some(pixels)) = (self.subscription.upgrade(), frame.pixels()) else {
+            return Progress::Over;
+        };
+        let mut pacing = subscription.pacing();
+        self.pace = Pace::Flowing;
+        let since = match pacing.next(self.epoch, frame.serial()) {
+            Next::Full => None,
+            Next::Since(serial) => Some(serial),
+            Next::Nothing => return Progress::Waits,
+            Next::NoRoom => {
+                self.pace = Pace::Held;
+                return Progress::Waits;
+            }
+            Next::Over => return Progress::Over,
+        };
+        if !subscription.outbox.takes_offers() {
+            self.pace = Pace::Held;
+            return Progress::Busy;
+        }
+        let workshop = self.workshop.get_or_insert_with(Workshop::of_this_thread);
+        let made = workshop.with(frame, &pixels, since, |encoded| message(&subscription, encoded));
+        let (tiles, attachments) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                tracing::error!(%error, "a frame of a stream could not be encoded");
+                return Progress::Over;
+            }
+        };
+        let size = pixels.size();
+        let event = Event::Frames(FramesEvent {
+            epoch: self.epoch.0,
+            serial: frame.serial(),
+            full: since.is_none(),
+            width: size.width,
+            height: size.height,
+            tiles,
+        });
+        match subscription.offer(event, attachments) {
+            Ok(Offered::Queued) => {
+                pacing.sent(self.epoch, frame.serial());
+                Progress::Waits
+            }
+            Ok(Offered::Busy) => {
+                self.pace = Pace::Held;
+                Progress::Busy
+            }
+            Err(_) => Progress::Over,
+        }
+    }
+}
+
+/// What stands in the event, and the binary messages that it names.
+fn message(subscription: &Subscription, encoded: &[Encoded]) -> (Vec<Tile>, Vec<Vec<u8>>) {
+    let part = |Encoded { region, png }: &Encoded| {
+        let attachment = subscription.attachments.next();
+        let (x, y, width, height) = (region.x, region.y, region.width, region.height);
+        let tile = Tile { x, y, width, height, mime: "image/png", attachment };
+        (tile, answer_text::tile_attachment(attachment, png))
+    };
+    encoded.iter().map(part).unzip()
+}
+
+impl Watch for FrameStream {
+    fn interval(&self) -> Duration {
+        match self.pace {
+            Pace::Flowing => FRAME_INTERVAL,
+            // Nobody waits for the next look; it happens all the same, because a session is there.
+            Pace::Held => IDLE_LOOK_INTERVAL,
+        }
+    }
+
+    fn begin(&mut self, _frame: &LastFrame, _since_action: &History) {
+        if let Some(subscription) = self.subscription.upgrade() {
+            subscription.pacing().begin(self.epoch);
+        }
+    }
+
+    fn look(&mut self, _look: &Look<'_>) {
+        // Its turn comes after every look, also after those at what changes by itself.
+    }
+
+    fn turn(&mut self, surroundings: &mut Surroundings<'_>) -> Turn {
+        match self.send(surroundings.frame) {
+            Progress::Waits => Turn::WaitForChange,
+            Progress::Busy => Turn::WaitUntil(surroundings.now + OUTBOX_INTERVAL),
+            Progress::Over => Turn::Leave,
+        }
+    }
+
+    fn request(&self) -> FrameRequest {
+        FrameRequest { cursor: CursorOverlay::Without }
+    }
+
+    fn finish(self: Box<Self>, frame: Result<Frame<'_>, CaptureError>) {
+        if let Err(error) = frame {
+            // Whoever wants to know may be gone.
+            self.ended.send(error).ok();
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Subscriptions: the closed list of events, what asks for them, and what they carry.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::{ErrorKind, Failure},
+    wire::Whole,
+};
+
+/// What can be subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// The screen, as what has changed on it.
+    Frames,
+    /// The screen has changed after an answer had called it settled.
+    Changed,
+    /// Where the pointer is and what it looks like.
+    Cursor,
+    /// The list of windows.
+    Windows,
+    /// What sessions do.
+    Actions,
+    /// Who controls.
+    Lease,
+    /// What applications ask of the network.
+    Egress,
+    /// A request that waits for a person's consent.
+    Confirm,
+}
+
+impl EventKind {
+    /// Those that this version sends. The others are part of the contract all the same.
+    const SENT: [Self; 3] = [Self::Frames, Self::Changed, Self::Cursor];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+            Self::Changed => "changed",
+            Self::Cursor => "cursor",
+            Self::Windows => "windows",
+            Self::Actions => "actions",
+            Self::Lease => "lease",
+            Self::Egress => "egress",
+            Self::Confirm => "confirm",
+        }
+    }
+}
+
+/// A subscription of one connection, counted from 1. As it comes in: no subscription has a number below that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct SubscriptionNumber(pub i64);
+
+/// The parameters of `subscribe`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribeParams {
+    /// At least one, each once.
+    pub events: Vec<EventKind>,
+}
+
+impl SubscribeParams {
+    /// # Errors
+    /// `invalid_params` for none and for one that is named twice, `unsupported` for one that this version does not send.
+    pub(super) fn check(self) -> Result<StreamCall, Failure> {
+        let Self { events } = self;
+        if events.is_empty() {
+            let message = "events is empty, and a subscription has at least one; name what you want to be told";
+            return Err(Failure::new(ErrorKind::InvalidParams, message));
+        }
+        for (place, event) in events.iter().enumerate() {
+            if events.iter().take(place).any(|earlier| earlier == event) {
+                let message = format!("events names {} twice; name each once", event.name());
+                return Err(Failure::new(ErrorKind::InvalidParams, message));
+            }
+            if !EventKind::SENT.contains(event) {
+                let sent = EventKind::SENT.map(Self::quoted).join(", ");
+                let message = format!("the event {} is not part of this version, which has {sent}", event.name());
+                return Err(Failure::new(ErrorKind::Unsupported, message));
+            }
+        }
+        Ok(StreamCall::Subscribe(events))
+    }
+
+    fn quoted(event: EventKind) -> String {
+        format!("`{}`", event.name())
+    }
+}
+
+/// The parameters of `unsubscribe`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnsubscribeParams {
+    /// The number that `subscribe` has returned.
+    pub subscription: Whole,
+}
+
+/// The parameters of `frames.ack`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeParams {
+    /// The number that `subscribe` has returned.
+    pub subscription: Whole,
+    /// The serial of a frame of it that has come and been taken in, and with it all before.
+    pub serial: Whole,
+}
+
+/// What is asked about subscriptions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamCall {
+    /// Events are to come from now on.
+    Subscribe(Vec<EventKind>),
+    /// They are to come no more.
+    Unsubscribe(SubscriptionNumber),
+    /// A frame has been taken in.
+    Acknowledge {
+        /// Of which stream.
+        subscription: SubscriptionNumber,
+        /// Which frame. As it comes in: no frame has a serial below 1.
+        serial: i64,
+    },
+}
+
+impl From<UnsubscribeParams> for StreamCall {
+    fn from(UnsubscribeParams { subscription }: UnsubscribeParams) -> Self {
+        Self::Unsubscribe(SubscriptionNumber(subscription.0))
+    }
+}
+
+impl From<AcknowledgeParams> for StreamCall {
+    fn from(AcknowledgeParams { subscription, serial }: AcknowledgeParams) -> Self {
+        Self::Acknowledge { subscription: SubscriptionNumber(subscription.0), serial: serial.0 }
+    }
+}
+
+/// `subscribe`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SubscribeResult {
+    /// Comes back with every event.
+    pub subscription: SubscriptionNumber,
+}
+
+/// The parameters of an event.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct EventParams {
+    /// Whose event.
+    pub subscription: SubscriptionNumber,
+    /// Which event, and what it carries.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What an event carries.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The screen, or what has changed on it since the frame before.
+    Frames(FramesEvent),
+    /// The screen has changed.
+    Changed {
+        /// The last captured picture.
+        frame: super::units::FrameId,
+    },
+    /// The pointer has moved or looks different.
+    Cursor {
+        /// In session coordinates.
+        x: i32,
+        /// In session coordinates.
+        y: i32,
+        /// The name of its shape, where the application has given it one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        shape: Option<String>,
+    },
+}
+
+/// A frame of a stream. Its tiles have gone before it, as binary messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FramesEvent {
+    /// The number before the dash in `frame`.
+    pub epoch: u32,
+    /// The number behind it: the reader's picture is that frame once the tiles are in their places.
+    pub serial: u64,
+    /// Whether it needs no earlier one.
+    pub full: bool,
+    /// The screen in native pixels.
+    pub width: u16,
+    /// The screen in native pixels.
+    pub height: u16,
+    /// What is new, in rectangles that do not overlap.
+    pub tiles: Vec<Tile>,
+}
+
+/// A rectangle of the screen in native pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Tile {
+    /// Left edge.
+    pub x: u16,
+    /// Top edge.
+    pub y: u16,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// `image/png`.
+    pub mime: &'static str,
+    /// The number of the binary message that holds it.
+    pub attachment: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::{answer_text, units::FrameId};
+
+    fn subscribe(events: &serde_json::Value) -> Result<StreamCall, Failure> {
+        super::super::wire::read::<SubscribeParams>(json!({ "events": events }))?.check()
+    }
+
+    #[test]
+    fn the_list_of_events_is_closed() {
+        let both = StreamCall::Subscribe(vec![EventKind::Cursor, EventKind::Frames]);
+        assert_eq!(subscribe(&json!(["cursor", "frames"])), Ok(both));
+        for wrong in [json!(["sounds"]), json!([]), json!(["frames", "frames"]), json!("frames"), json!([1])] {
+            assert_eq!(subscribe(&wrong).expect_err("wrong").kind, ErrorKind::InvalidParams, "{wrong}");
+        }
+        for later in ["actions", "lease", "egress", "confirm"] {
+            let failure = subscribe(&json!(["frames", later])).expect_err("later");
+            assert_eq!(failure.kind, ErrorKind::Unsupported, "{later}");
+            assert!(failure.message.contains(later), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn an_event_says_whose_and_which_it_is() {
+        let event = Event::Changed { frame: FrameId { epoch: 2, serial: 7 } };
+        let text = answer_text::event(&EventParams { subscription: SubscriptionNumber(3), event });
+        let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+        let params = json!({"subscription": 3, "type": "changed", "frame": "2-7"});
+        assert_eq!(value, json!({"jsonrpc": "2.0", "method": "event", "params": params}));
+        for kind in EventKind::SENT {
+            assert_eq!(json!(kind), kind.name());
+        }
+    }
+}
