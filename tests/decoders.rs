@@ -162,6 +162,29 @@ proptest! {
     }
 }
 
+#[test]
+fn no_picture_is_much_larger_than_what_others_make_of_it() {
+    for look in 0..5 {
+        let mut follower = Follower::new(1024, 768);
+        follower.change(([0, 0, 1023, 767], look, 0x0012_3457));
+        let truth = follower.truth();
+        let mut others = Vec::new();
+        let mut encoder = png::Encoder::new(&mut others, truth.width, truth.height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Fast);
+        encoder.write_header().unwrap().write_image_data(&truth.rgb).unwrap();
+        let fast = follower.png(Preset::Fast, None).len();
+        let compact = follower.png(Preset::Compact, None).len();
+        // 48 strips have a hundred bytes each that do not depend on what they show.
+        assert!(
+            fast <= others.len() * 5 / 4 + 4800,
+            "look {look}: {fast} bytes, the png crate's fast preset {}",
+            others.len()
+        );
+        assert!(compact <= fast, "look {look}: {compact} bytes, the fast preset {fast}");
+    }
+}
+
 /// Files of many sizes and looks, each with its colours beside it as RGB: `0.png`, `0.rgb`, …
 fn write_files(directory: &Path) -> Vec<Picture> {
     let mut truths: Vec<Picture> = Vec::new();

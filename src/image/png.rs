@@ -140,7 +140,13 @@ impl PngEncoder {
             Ok(())
         };
         let [first, second] = &mut self.presses;
-        if stale_rows * usize::from(size.width) < SPLIT_PIXELS {
+        let stale_pixels = stale_rows * usize::from(size.width);
+        let is_little = match preset {
+            Preset::Fast => stale_pixels < SPLIT_PIXELS,
+            // A pixel takes four to six times as long.
+            Preset::Compact => stale_pixels < SPLIT_PIXELS / 4,
+        };
+        if is_little {
             return work(first);
         }
         thread::scope(|scope| {

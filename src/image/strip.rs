@@ -116,7 +116,7 @@ impl Press {
             let repeats_little = deflater.literals() * if preset == Preset::Compact { 4 } else { 2 } > plain.len();
             if repeats_little {
                 // Perhaps they were not drawn after all.
-                source.filter(rows.clone());
+                source.filter(rows.clone(), preset);
                 if deflater.plan(source.filtered(rows.clone()), Search::Runs) < bytes {
                     let text = source.filtered(rows);
                     deflater.write(text, output);
@@ -132,7 +132,7 @@ impl Press {
             deflater.write(plain, output);
             return plain;
         }
-        source.filter(rows.clone());
+        source.filter(rows.clone(), preset);
         let text = source.filtered(rows.clone());
         let is_regular = preset == Preset::Compact && {
             // What was reckoned out repeats itself even filtered, a photograph does not: four rows tell, by what a search for all

@@ -49,9 +49,9 @@ pub struct MetaParams {
     if_changed: Option<IfChangedParams>,
     /// `png` when absent.
     format: Option<ImageFormat>,
-    /// 1 to 100, for jpeg.
+    /// 1 to 100, for jpeg; 85 when absent.
     quality: Option<Whole>,
-    /// For png.
+    /// For png; `fast` when absent.
     preset: Option<Preset>,
     /// Draw the pointer into the picture.
     cursor: Option<bool>,
