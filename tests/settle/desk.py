@@ -19,6 +19,7 @@ from cgroups import ControlGroup
 from desktop import HEIGHT, PATIENCE, ROOT, WIDTH, Controller, Display, Failed, Windows, stop, wait_for
 from framebuffer import Recorder
 
+CARET = 200  # pixels; a blinking one is not worth waiting for
 REPORT_KEY = Xlib.XK.XK_F8  # no application of the scenarios does anything with it
 
 
@@ -145,12 +146,13 @@ class Desk:
         connection.sync()
 
     def wait_until_still(self, quiet, limit=PATIENCE):
-        """Waits until the screen has not changed for so long, or at most as long as a caret lets it."""
+        """Waits until nothing larger than a caret has changed for so long."""
         deadline = time.monotonic() + limit
         self.recorder.start()
         while time.monotonic() < deadline:
             seen = self.recorder.so_far()
-            if seen.end - (seen.changes[-1].time if seen.changes else seen.begin) > quiet:
+            last = max((change.time for change in seen.changes if change.pixels.size > CARET), default=seen.begin)
+            if seen.end - last > quiet:
                 break
             time.sleep(0.05)
         self.recorder.stop()

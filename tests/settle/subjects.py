@@ -4,7 +4,7 @@ import os
 import time
 
 from desk import Desk
-from desktop import Failed, wait_for
+from desktop import HEIGHT, WIDTH, Failed, wait_for
 from office import Writer as OfficeWriter
 from office import settings_file
 from pages import Pages, steps_at
@@ -126,8 +126,9 @@ class Chromium(Subject):
         return [self.frame[0] + x, self.frame[1] + y]
 
     def unjudged(self):
-        """The browser's own rows: tabs and buttons fade while they load something, long after the page is there."""
-        return [(0, 0, 10_000, self.frame[1])]
+        """What is the browser's own: its rows, whose tabs and buttons fade long after the page is there, and the bubble at the
+        bottom that says where a link goes and what is waited for."""
+        return [(0, 0, WIDTH, self.frame[1]), (0, HEIGHT - 26, WIDTH, HEIGHT)]
 
     def confirm(self, scenario, end):
         report = self._report(5)
