@@ -3,6 +3,7 @@
 import argparse
 import collections
 import hashlib
+import itertools
 import os
 import pathlib
 import platform
@@ -68,8 +69,10 @@ def arguments():
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent, metavar="DIRECTORY", help="folder for TABLE.md and cells.jsonl; several runs may share it")
     parser.add_argument("--pictures", type=pathlib.Path, metavar="DIRECTORY", help="keeps each picture that was wrong there, beside what would have been right")
     parser.add_argument("--anew", action="store_true", help="drops what the folder holds")
-    parser.add_argument("--binary", type=pathlib.Path, required=True, metavar="FILE", help="deskhand; by default the release binary is built")
+    parser.add_argument("--binary", type=pathlib.Path, metavar="FILE", help="deskhand; by default the release binary is built")
     options = parser.parse_args()
+    if options.binary is None:
+        parser.error("--binary is missing; tests/settle/run finds or builds one")
     if options.trials < 1:
         parser.error(f"--trials is {options.trials}; it has to be at least 1")
     if options.pictures:
@@ -131,9 +134,9 @@ class Bench:
 def measure(bench, scenario, kinds, trials, progress):
     """The cells of a scenario, the ways by turns, so that whatever else the machine does meets all of them."""
     cells, useless, shown_on = {}, collections.Counter(), None
-    turns = [(number, kind) for number in range(trials) for kind in random.sample(kinds, len(kinds))]
+    turns = [kind for _ in range(trials) for kind in random.sample(kinds, len(kinds))]
     while turns:
-        number, kind = turns[0]
+        kind = turns[0]
         if useless.total() >= USELESS_TRIALS + trials:
             print(f"    given up: {useless.total()} trials were useless", flush=True)
             break
@@ -145,11 +148,11 @@ def measure(bench, scenario, kinds, trials, progress):
                 continue
             if shown_on is not subject:
                 subject.show(scenario)
-                shown_on = subject
-            # Every turn its own number: what is clicked alternates, what is typed differs.
-            counted = sum(cell.trials for cell in cells.values()) + useless.total() + number
+                shown_on, since_shown = subject, itertools.count()
+            # What is clicked alternates from how it was shown, and what is typed differs.
+            number = next(since_shown)
             between = trial.SHORT if bench.options.quick else trial.BETWEEN
-            verdicts = trial.run(subject, scenario, kind, counted, between, bench.options.pictures)
+            verdicts = trial.run(subject, scenario, kind, number, between, bench.options.pictures)
         except (trial.Useless, Failed, Declined, OSError) as error:
             useless[f"{kind.ways[0]}: {error}"] += 1
             print(f"    {scenario.name}: {type(error).__name__}: {error}", flush=True)

@@ -81,7 +81,7 @@ class Pages:
         return f"http://127.0.0.1:{self.server.server_port}/page?{query}&shown"
 
     def take(self, what, reports, limit):
-        """The next report, or `None` when the page is too busy for one."""
+        """The next of these reports."""
         try:
             return reports.get(timeout=limit)
         except queue.Empty:
@@ -98,6 +98,11 @@ class Pages:
         self.server.server_close()
 
 
-def steps_at(report, clock=lambda: time.time() - time.monotonic()):
+def steps_at(report):
     """The times of a report's steps as `time.monotonic` has them."""
-    return [one / 1000 - clock() for one in report["steps"]]
+    return [monotonic(one / 1000) for one in report["steps"]]
+
+
+def monotonic(seconds):
+    """A time of day, which is what applications know."""
+    return seconds - time.time() + time.monotonic()

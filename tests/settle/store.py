@@ -24,6 +24,8 @@ class Cell:
     reasons: list = dataclasses.field(default_factory=list)
     told: list = dataclasses.field(default_factory=list)
     load: list = dataclasses.field(default_factory=list)
+    # When the application itself says that it came to its end.
+    said: list = dataclasses.field(default_factory=list)
     # Trials that count for nothing, and why.
     useless: list = dataclasses.field(default_factory=list)
     # With what: the lines that head the page are made of it.
@@ -37,6 +39,7 @@ class Cell:
         self.reasons.append(verdict.reason)
         self.told.append(verdict.told)
         self.load.append(verdict.load)
+        self.said.append(verdict.said)
 
     @property
     def trials(self):

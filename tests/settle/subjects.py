@@ -7,7 +7,7 @@ from desk import Desk
 from desktop import HEIGHT, WIDTH, Failed, wait_for
 from office import Writer as OfficeWriter
 from office import settings_file
-from pages import Pages, steps_at
+from pages import Pages, monotonic, steps_at
 
 POINTER = (24, 24, 40, 40)  # the pointer's picture is in the framebuffer and not in a screenshot; left, up, right and down of its place
 
@@ -64,7 +64,8 @@ class Subject:
         return []
 
     def confirm(self, scenario, end):
-        """Raises `Failed` unless the application did all that the scenario is about, well before `end`."""
+        """Raises `Failed` unless the application did all that the scenario is about, well before `end`. Returns when it says that
+        it came to its end, if it says so."""
 
     def close(self):
         self.desk.close()
@@ -136,8 +137,10 @@ class Chromium(Subject):
             raise Failed("the page does not report")
         if report["presses"] < scenario.presses or len(report["steps"]) < scenario.steps:
             raise Failed(f"the page had {report['presses']} of {scenario.presses} presses and {len(report['steps'])} of {scenario.steps} steps")
-        if report["steps"] and max(steps_at(report)) > end - 0.5:
+        last = max(steps_at(report), default=None)
+        if last and last > end - 0.5:
             raise Failed("the page came to its end too late for the recording")
+        return last
 
     def close(self):
         super().close()
@@ -161,16 +164,18 @@ class Xterm(Subject):
         self.session("left_click", coordinate=[500, 400])
         super().wait_until_ready()
 
-    def _count(self):
-        return len(self.prompts.read_text().splitlines())
+    def _prompts(self):
+        return self.prompts.read_text().splitlines()
 
     def before(self, scenario, number):
         self.session("type", text=f"{scenario.line} #{number}")
-        self.seen = self._count()
+        self.seen = len(self._prompts())
 
     def confirm(self, scenario, end):
-        if self._count() - self.seen < scenario.steps:
+        prompts = self._prompts()
+        if len(prompts) - self.seen < scenario.steps:
             raise Failed("the shell has not come back to its prompt")
+        return monotonic(float(prompts[-1])) if scenario.steps else None
 
 
 class Mousepad(Subject):

@@ -47,6 +47,12 @@ def origins(cells):
     loads = [load for cell in cells for load in cell.load]
     if loads:
         lines.append(f"- load average during the trials: median {statistics.median(loads):.1f}, {min(loads):.1f} to {max(loads):.1f}")
+    apart = [done - said for cell in cells for done, said in zip(cell.done, cell.said) if said is not None]
+    if apart:
+        lines.append(
+            f"- the screen was right {statistics.median(apart):+.0f} ms after the application's own account of its end "
+            f"(median of {len(apart)}; 90 of 100 between {of_hundred(apart, 5):+.0f} and {of_hundred(apart, 95):+.0f})"
+        )
     return [*lines, f"- trials of each cell: {trials[0]}" + (f" to {trials[-1]}" if len(trials) > 1 else "")]
 
 

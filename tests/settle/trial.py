@@ -33,6 +33,7 @@ class Verdict:
     reason: str = ""  # what Deskhand says of why it answered
     told: bool = False  # an event said afterwards that the screen has changed
     load: float = 0.0
+    said: float | None = None  # from the action until the application's own account of its end
 
     @property
     def beyond(self):
@@ -55,7 +56,7 @@ def run(subject, scenario, kind, number, between=BETWEEN, pictures=None):
         recorder.stop()
     events = [event for event in subject.session.events_so_far() if event["type"] == "changed"]
     try:
-        subject.confirm(scenario, found.end)
+        said = subject.confirm(scenario, found.end)
     except Failed as error:
         raise Useless(str(error)) from error
     finally:
@@ -63,7 +64,7 @@ def run(subject, scenario, kind, number, between=BETWEEN, pictures=None):
             subject.session(method, **(parameters(number, subject.place) if callable(parameters) else parameters))
     if scenario.reacts and not found.changed:
         raise Useless("the screen did not change")
-    verdicts = [_verdict(answer, found, begun, bool(events)) for answer in answers]
+    verdicts = [_verdict(answer, found, begun, bool(events), said) for answer in answers]
     for answer, verdict in zip(answers, verdicts):
         if pictures and not verdict.right:
             name = f"{scenario.name}-{answer.way}-{number}"
@@ -92,8 +93,11 @@ def _pointer(subject):
     return where.root_x - left, where.root_y - up, where.root_x + right, where.root_y + down
 
 
-def _verdict(answer, found, begun, told):
+def _verdict(answer, found, begun, told, said):
     wrong = found.wrong_tiles(truth.prints(truth.pixels_of(answer.picture)))
     reason = answer.settled["reason"] if answer.settled else ""
     milliseconds = lambda at: round((at - begun) * 1000, 1)
-    return Verdict(answer.way, not wrong, milliseconds(answer.at), milliseconds(max(begun, found.done)), wrong, reason, told, round(os.getloadavg()[0], 1))
+    return Verdict(
+        answer.way, not wrong, milliseconds(answer.at), milliseconds(max(begun, found.done)), wrong, reason, told,
+        round(os.getloadavg()[0], 1), milliseconds(said) if said and found.changed else None,
+    )  # fmt: skip
