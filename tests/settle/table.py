@@ -17,6 +17,10 @@ def times(numbers):
     return f"{statistics.median(numbers):,.0f} / {of_hundred(numbers, 95):,.0f}" if numbers else "–"
 
 
+def span(numbers):
+    return f"{min(numbers)} to {max(numbers)}" if min(numbers) < max(numbers) else f"{min(numbers)}"
+
+
 def percentage(part, whole):
     if not whole:
         return "–"
@@ -99,8 +103,8 @@ def wrong(cells):
             early = [round(done - answer) for done, answer, right in zip(cell.done, cell.answer, cell.right) if not right]
             reasons = collections.Counter(reason for reason, right in zip(cell.reasons, cell.right) if not right)
             lines.append(
-                f"- {cell.scenario}, `{cell.way}`: {len(tiles)} of {cell.trials}, {min(tiles)} to {max(tiles)} tiles of 16×16 pixels, "
-                f"answered {min(early)} to {max(early)} ms before the end as {', '.join(reasons)}"
+                f"- {cell.scenario}, `{cell.way}`: {len(tiles)} of {cell.trials}, {span(tiles)} tiles of 16×16 pixels, "
+                f"answered {span(early)} ms before the end as {', '.join(reasons)}"
             )
     return ["## Answers that were wrong", "", *lines, ""] if lines else []
 
