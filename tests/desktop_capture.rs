@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use deskhand::{
     desktop::{
-        capture::{Capture, CaptureError, CaptureMethod, CursorOverlay, FrameRequest},
+        capture::{Attendance, Capture, CaptureError, CaptureMethod, CursorOverlay, FrameRequest},
         ended::EndSignal,
     },
     image::cursor::{CursorImage, CursorPlace},
@@ -44,7 +44,7 @@ impl Shot {
 }
 
 fn capture(display: &Xvfb, method: CaptureMethod) -> Capture {
-    Capture::start(display.link(), method, EndSignal::default()).unwrap()
+    Capture::start(display.link(), method, Attendance::default(), EndSignal::default()).unwrap()
 }
 
 fn try_shoot(capture: &Capture) -> Result<Shot, CaptureError> {

@@ -130,9 +130,11 @@ fn normalise(value: &mut Value) {
             for (key, value) in object.iter_mut() {
                 match key.as_str() {
                     "boot" | "session" | "version" | "data" if value.is_string() => *value = json!("<text>"),
-                    "queue_us" | "act_us" | "settle_us" | "capture_us" | "encode_us" | "bytes" => {
+                    "queue_us" | "act_us" | "settle_us" | "capture_us" | "encode_us" | "bytes" | "waited_ms" => {
                         *value = json!("<number>");
                     }
+                    // What this machine has.
+                    "evidence" => *value = json!("<evidence>"),
                     "name" if value.as_str().is_some_and(|name| name.starts_with(':')) => *value = json!("<display>"),
                     _ => normalise(value),
                 }

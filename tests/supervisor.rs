@@ -271,12 +271,12 @@ fn a_number_that_somebody_holds_is_not_taken() {
 #[test]
 fn a_number_that_is_used_in_another_container_of_our_network_is_not_taken() {
     // Only the abstract name is seen there: neither lock nor socket file.
-    let address = SocketAddr::from_abstract_name(socket("716")).unwrap();
+    let address = SocketAddr::from_abstract_name(socket("717")).unwrap();
     let _server = UnixListener::bind_addr(&address).unwrap();
-    let (code, _, errors) = run(command(&serve(&["--display", ":716"])));
+    let (code, _, errors) = run(command(&serve(&["--display", ":717"])));
     assert_eq!(code, 3);
-    assert!(errors.contains("display :716 is not free") && errors.contains("choose another"), "{errors}");
-    assert!(!Path::new(&lock("716")).exists());
+    assert!(errors.contains("display :717 is not free") && errors.contains("choose another"), "{errors}");
+    assert!(!Path::new(&lock("717")).exists());
 }
 
 #[test]

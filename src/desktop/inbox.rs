@@ -61,11 +61,22 @@ pub(super) struct Inbox<T> {
     waker: Waker,
 }
 
+/// Whether an event ends the wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hearing {
+    /// It can wait.
+    GoOn,
+    /// It cannot.
+    Stop,
+}
+
 /// What came.
 #[derive(Debug)]
 pub(super) enum Next<T> {
     /// A question.
     Question(T),
+    /// Something was heard that is not to wait.
+    Heard,
     /// The time is over.
     Timeout,
     /// Nobody can ask any more.
@@ -80,7 +91,8 @@ impl<T> Inbox<T> {
         Ok((Slot { sender, waker: WakeAtTheEnd(waker.clone()) }, Self { receiver, waker }))
     }
 
-    /// Waits for the next question; gives events to `hear` meanwhile.
+    /// Waits for the next question; gives events to `hear` meanwhile, each with the number of the last request of ours that the
+    /// server had dealt with before it. What `hear` says of one decides whether the wait goes on.
     ///
     /// # Errors
     /// The connection ended. [`Inbox::refuse_all`] then answers who asks.
@@ -88,7 +100,7 @@ impl<T> Inbox<T> {
         &self,
         link: &Link,
         until: Option<Instant>,
-        mut hear: impl FnMut(&Event),
+        mut hear: impl FnMut(&Event, u64) -> Hearing,
     ) -> Result<Next<T>, LinkError> {
         loop {
             // Cleared before the questions are looked at, so that no wake-up is lost in between.
@@ -98,8 +110,12 @@ impl<T> Inbox<T> {
                 Err(TryRecvError::Disconnected) => return Ok(Next::Closed),
                 Err(TryRecvError::Empty) => {}
             }
-            while let Some((event, _)) = link.next_event()? {
-                hear(&event);
+            let mut hearing = Hearing::GoOn;
+            while let Some((event, after)) = link.next_event()? {
+                hearing = hearing.max(hear(&event, after));
+            }
+            if hearing == Hearing::Stop {
+                return Ok(Next::Heard);
             }
             let Some(timeout) = remaining(until) else { return Ok(Next::Timeout) };
             let stream = link.connection.stream();

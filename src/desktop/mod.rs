@@ -19,8 +19,10 @@ mod clicks;
 mod clipboard;
 pub mod connection;
 pub mod cursor;
+pub mod damage;
 pub mod ended;
 pub mod events;
+pub mod evidence;
 pub mod failure;
 #[cfg(test)]
 mod fake_server;
@@ -48,6 +50,7 @@ pub mod resting_place;
 pub mod sanitize;
 pub mod screen_source;
 pub mod set_map;
+pub mod settle;
 pub mod shm;
 pub mod station;
 pub mod stream;
@@ -67,7 +70,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 use self::{
-    capture::{Capture, CaptureMethod},
+    capture::{Attendance, Capture, CaptureMethod},
     connection::{Link, LinkError, OPERATION_TIME, OpenError},
     ended::{EndSignal, Ended},
     faults::Faults,
@@ -93,7 +96,12 @@ pub struct Desktop {
 impl Desktop {
     /// Opens the display and starts its threads. Whatever was down on it is released first.
     pub fn open(target: &Target) -> Result<Self, OpenError> {
-        Self::open_with_faults(target, Faults::default())
+        Self::open_for(target, Attendance::default())
+    }
+
+    /// The same, for these sessions.
+    pub fn open_for(target: &Target, attendance: Attendance) -> Result<Self, OpenError> {
+        Self::open_all(target, attendance, Faults::default())
     }
 
     /// As [`Desktop::open`], with something to call before each step of an action, where tests put faults.
@@ -103,6 +111,10 @@ impl Desktop {
 
     /// As [`Desktop::open`], with everything that tests can put in.
     pub fn open_with_faults(target: &Target, faults: Faults) -> Result<Self, OpenError> {
+        Self::open_all(target, Attendance::default(), faults)
+    }
+
+    fn open_all(target: &Target, attendance: Attendance, faults: Faults) -> Result<Self, OpenError> {
         let ended = EndSignal::default();
         let link = Link::open(target, OPERATION_TIME)?;
         let size = link.size;
@@ -111,8 +123,8 @@ impl Desktop {
             LinkError::Lost(reason) | LinkError::Refused(reason) => OpenError::Broken(reason),
         })?;
         let thread = |error: std::io::Error| OpenError::Broken(format!("no thread could be started: {error}"));
-        let capture = Capture::start(Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory, ended.clone())
-            .map_err(thread)?;
+        let (link, method) = (Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory);
+        let capture = Capture::start(link, method, attendance, ended.clone()).map_err(thread)?;
         let observer = Observer::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let xauthority = target.xauthority.clone();
         Ok(Self { input, capture, observer, ended, display: target.display, xauthority, size })

@@ -8,7 +8,7 @@ use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, InputFocus, Window};
 use super::{
     connection::{Link, LinkError, OPERATION_TIME},
     ended::{EndSignal, Ended},
-    inbox::{Inbox, Next, Slot},
+    inbox::{Hearing, Inbox, Next, Slot},
     sanitize::sanitize,
 };
 use crate::protocol::units::NativePoint;
@@ -101,11 +101,11 @@ impl Observer {
 
 fn run(link: &Link, questions: &Inbox<Question>, ended: &EndSignal) {
     let lost = loop {
-        let answered = match questions.next(link, None, |_| {}) {
+        let answered = match questions.next(link, None, |_, _| Hearing::GoOn) {
             Ok(Next::Question(Question::Pointer(sender))) => answer(link, questions, sender, pointer),
             Ok(Next::Question(Question::RoundTrip(sender))) => answer(link, questions, sender, Link::round_trip),
             Ok(Next::Question(Question::Facts(sender))) => answer(link, questions, sender, facts),
-            Ok(Next::Timeout) => Ok(()),
+            Ok(Next::Timeout | Next::Heard) => Ok(()),
             Ok(Next::Closed) => return,
             Err(error) => Err(error),
         };

@@ -3,6 +3,7 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,6 +15,8 @@ use rustix::{
     event::{EventfdFlags, eventfd},
     io::Errno,
 };
+
+use tokio::sync::Notify;
 
 use crate::protocol::{units::Milliseconds, window::WindowMatch};
 
@@ -55,6 +58,8 @@ struct CancellationState {
     cancelled: AtomicBool,
     /// The thread that was last given a command with this cancellation.
     waker: Mutex<Option<Waker>>,
+    /// Wakes the tasks that wait.
+    waiting: Notify,
 }
 
 impl Cancellation {
@@ -68,6 +73,17 @@ impl Cancellation {
         self.0.cancelled.store(true, Ordering::Release);
         if let Some(waker) = &*self.0.waker.lock().unwrap_or_else(PoisonError::into_inner) {
             waker.wake();
+        }
+        self.0.waiting.notify_waiters();
+    }
+
+    /// Returns once [`Cancellation::cancel`] has been called.
+    pub async fn cancelled(&self) {
+        // Registered before the flag is looked at, so that no cancel falls in between.
+        let mut waiting = pin!(self.0.waiting.notified());
+        waiting.as_mut().enable();
+        if !self.is_cancelled() {
+            waiting.await;
         }
     }
 
@@ -116,6 +132,15 @@ mod tests {
         assert!(is_readable(&second) && !is_readable(&first));
         second.clear();
         assert!(!is_readable(&second));
+    }
+
+    #[tokio::test]
+    async fn a_cancel_ends_a_wait_that_has_begun_and_one_that_begins_later() {
+        let cancellation = Cancellation::new();
+        let waiting = cancellation.cancelled();
+        cancellation.cancel();
+        waiting.await;
+        cancellation.cancelled().await;
     }
 
     #[test]

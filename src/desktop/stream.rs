@@ -130,20 +130,21 @@ impl Stream for DeadlineStream {
     }
 
     fn read(&self, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
-        // x11rb reads as long as there is something, and a server that never stops sending must not keep us there.
-        let before = self.read_at_once.replace(0);
-        if before >= BYTES_AT_ONCE {
-            return Err(io::ErrorKind::WouldBlock.into());
+        loop {
+            // x11rb reads as long as there is something, and a server that never stops sending must not keep us there.
+            let before = self.read_at_once.replace(0);
+            if before >= BYTES_AT_ONCE {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let count = self.inner.read(buffer, descriptors)?;
+            self.read_at_once.set(before + count);
+            let Some(incoming) = &mut *self.incoming.borrow_mut() else { return Ok(count) };
+            let kept = incoming.sift(&mut buffer[..count]).inspect_err(|_| self.torn.set(true))?;
+            // Nothing read means the end of the stream, and nothing kept does not.
+            if kept > 0 || count == 0 {
+                return Ok(kept);
+            }
         }
-        let count = self.inner.read(buffer, descriptors)?;
-        self.read_at_once.set(before + count);
-        if let Some(incoming) = &mut *self.incoming.borrow_mut()
-            && let Err(error) = incoming.count(&buffer[..count])
-        {
-            self.torn.set(true);
-            return Err(error);
-        }
-        Ok(count)
     }
 
     fn write(&self, buffer: &[u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
@@ -227,6 +228,22 @@ mod tests {
         io::Write::write_all(&mut server, &reply).unwrap();
         assert_eq!(stream.read(&mut [0; 64], &mut Vec::new()).unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert!(stream.is_torn());
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_the_end_of_the_stream() {
+        let (stream, mut server) = pair();
+        stream.expect_packets();
+        // MappingNotify, sent by a client.
+        let forged = [0xa2; 32];
+        io::Write::write_all(&mut server, &forged).unwrap();
+        let mut buffer = [0; 64];
+        assert_eq!(stream.read(&mut buffer, &mut Vec::new()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        io::Write::write_all(&mut server, &[forged, [12; 32]].concat()).unwrap();
+        assert_eq!(stream.read(&mut buffer, &mut Vec::new()).unwrap(), 32);
+        assert_eq!(buffer[..32], [12; 32]);
+        drop(server);
+        assert_eq!(stream.read(&mut buffer, &mut Vec::new()).unwrap(), 0);
     }
 
     #[test]

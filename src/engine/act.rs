@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use super::context::{Context, Written, microseconds};
+use super::{
+    context::{Context, Written, microseconds},
+    look::{self, Acted},
+    observation::{self, Scope},
+};
 use crate::{
     desktop::{
         failure::{InputCause, InputError},
@@ -16,31 +20,36 @@ use crate::{
     },
 };
 
-/// Carries a gesture out, waits until the X server has it, and writes the result behind `text`.
+/// Carries a gesture out, waits until the X server has it and, where that was asked for, until the screen has settled, and writes
+/// the result behind `text`.
 ///
 /// # Errors
 /// Why it failed and how far it got; what it pressed is released.
-pub async fn perform(context: &Context<'_>, gesture: Gesture, mut text: String) -> Result<Written, Failure> {
-    let meta = &context.job.prepared.meta;
-    let permit = Permit {
-        cancellation: context.job.cancellation.clone(),
-        deadline: context.job.deadline(),
-        expect_window: meta.expect_window.clone(),
-        pace: meta.pace,
-    };
-    let waited = context.waited();
+pub async fn perform(context: &Context<'_>, gesture: Gesture, scope: Scope, text: String) -> Result<Written, Failure> {
+    let wait = observation::after_action(context, scope)?;
+    let is_action = !matches!(gesture, Gesture::Wait(_));
     let notches = match &gesture {
         Gesture::ScrollBy { notches, .. } => Some([notches.right, notches.down]),
         _ => None,
     };
+    announce(context, wait.is_some(), is_action).await?;
+    let waited = context.waited();
     let handed = Instant::now();
-    let performed = context.live.desktop.input().perform(gesture, permit).await;
-    let performed = performed.map_err(|_| lost_thread())?.map_err(|error| failure(error, &context.geometry))?;
+    let performed = context.live.desktop.input().perform(gesture, permit(context)).await;
+    let performed = performed.map_err(|_| lost_thread())?.map_err(|error| failure(error, &context.geometry));
+    if is_action && !matches!(&performed, Err(failure) if failure.executed == Executed::No) {
+        context.client.acted(context.live.epoch);
+    }
+    let performed = performed?;
     let timing = Timing {
         queue_us: microseconds(waited + performed.queued),
         act_us: microseconds(handed.elapsed().saturating_sub(performed.queued)),
         ..Timing::default()
     };
+    if let Some(wait) = wait {
+        let observed = look::effect(context, wait, Acted { notches, timing }, text).await;
+        return observed.map_err(|failure| failure.executed(Executed::Yes));
+    }
     let result = ActionResult {
         output: None,
         notches,
@@ -48,9 +57,34 @@ pub async fn perform(context: &Context<'_>, gesture: Gesture, mut text: String) 
         frame: context.live.frame(),
         held: performed.held,
         timing,
+        settled: None,
     };
+    let mut text = text;
     answer_text::push_result(&mut text, &result, None);
     Ok(Written { text, attachment: None, timing })
+}
+
+/// Says that an action begins, so that its effect on the screen can be told from what is there. Where the effect is waited for,
+/// everything is looked at first; else the action does not wait for that.
+pub async fn announce(context: &Context<'_>, is_observed: bool, is_action: bool) -> Result<(), Failure> {
+    let capture = context.live.desktop.capture();
+    if is_observed {
+        return context.wait_for(capture.before_action()).await;
+    }
+    if is_action && observation::follows_actions(context.client) {
+        capture.action_begins();
+    }
+    Ok(())
+}
+
+fn permit(context: &Context<'_>) -> Permit {
+    let meta = &context.job.prepared.meta;
+    Permit {
+        cancellation: context.job.cancellation.clone(),
+        deadline: context.job.deadline(),
+        expect_window: meta.expect_window.clone(),
+        pace: meta.pace,
+    }
 }
 
 /// A failure with the pointer's place in the session's coordinates.

@@ -5,6 +5,7 @@ use super::{
     context::{Context, Written},
     information,
     look::{self, View},
+    observation::Scope,
 };
 use crate::{
     plan::resolve::{self, Look, Resolved},
@@ -15,12 +16,12 @@ use crate::{
 ///
 /// # Errors
 /// Why it failed; the text is gone then.
-pub async fn result(context: &Context<'_>, action: &Action, text: String) -> Result<Written, Failure> {
+pub async fn result(context: &Context<'_>, action: &Action, scope: Scope, text: String) -> Result<Written, Failure> {
     context.check()?;
     match resolve::resolve(action, &context.geometry, context.engine.notch)? {
-        Resolved::Act(gesture) => act::perform(context, gesture, text).await,
+        Resolved::Act(gesture) => act::perform(context, gesture, scope, text).await,
         Resolved::Look(Look::CursorPosition) => information::cursor_position(context, text).await,
-        Resolved::Look(Look::Screenshot) => look::picture(context, View::Screen, text).await,
-        Resolved::Look(Look::Zoom(target)) => look::picture(context, View::Part(target), text).await,
+        Resolved::Look(Look::Screenshot) => look::picture(context, View::Screen, scope, text).await,
+        Resolved::Look(Look::Zoom(target)) => look::picture(context, View::Part(target), scope, text).await,
     }
 }

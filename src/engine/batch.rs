@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::{
-    action,
+    act, action,
     context::{Context, Written},
+    look::{self, Acted},
+    observation::{self, Scope},
     outcome::Reply,
 };
 use crate::{
@@ -38,6 +40,8 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
         resolve::resolve(action, &context.geometry, context.engine.notch)
             .map_err(|failure| call::indexed(failure, "its input", index))?;
     }
+    let wait = observation::asked(context)?;
+    act::announce(context, wait.is_some(), false).await?;
     let mut reply = Reply::text(answer_text::begin_result(&context.job.prepared.id));
     reply.text.push_str(r#"{"results":["#);
     let mut total = Timing::default();
@@ -49,7 +53,7 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
         let outcome = if failed {
             Err(Failure::new(ErrorKind::NotExecuted, NOT_EXECUTED))
         } else {
-            action::result(context, action, r#"{"result":"#.to_owned()).await
+            action::result(context, action, Scope::InBatch, r#"{"result":"#.to_owned()).await
         };
         match outcome {
             Ok(Written { text, attachment, timing }) => {
@@ -66,6 +70,22 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
         reply.text.push('}');
     }
     reply.text.push(']');
+    if let Some(wait) = wait {
+        reply.text.push_str(r#","observation":"#);
+        // What the actions did stays done, whatever becomes of the look at it.
+        match look::effect(context, wait, Acted::default(), String::new()).await {
+            Ok(Written { text, attachment, timing }) => {
+                reply.text.push_str(&text);
+                reply.attachments.extend(attachment);
+                add(&mut total, timing);
+            }
+            Err(failure) => {
+                reply.text.push_str(r#"{"error":"#);
+                answer_text::push_error(&mut reply.text, &failure);
+                reply.text.push('}');
+            }
+        }
+    }
     let held = context.live.desktop.input().held();
     answer_text::extend_object(&mut reply.text, &BatchResult { frame: context.live.frame(), held, timing: total });
     reply.text.push('}');

@@ -1,8 +1,11 @@
 //! A session as the engine sees it while it serves its requests.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use super::lane::Lane;
@@ -10,14 +13,15 @@ use crate::{
     plan::fit::Geometry,
     protocol::{
         initialize::{ImageTransfer, Initialize},
+        observe::Observing,
         screen::{CoordinateSpace, ScreenFit},
         units::NativeSize,
     },
-    session::registry::SessionId,
+    session::registry::{DisplayEpoch, SessionId},
 };
 
 /// What `initialize` has set, or the defaults.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// How pictures travel.
     pub images: ImageTransfer,
@@ -25,6 +29,8 @@ pub struct Options {
     pub screen: Option<ScreenFit>,
     /// What coordinates mean.
     pub space: CoordinateSpace,
+    /// How pictures wait for actions.
+    pub observe: Observing,
 }
 
 /// One session.
@@ -35,24 +41,36 @@ pub struct Client {
     /// Its requests.
     pub lane: Lane,
     options: Mutex<Options>,
+    /// When its last action ended whose effect no picture has shown yet, and on which display.
+    acted: Mutex<Option<(Instant, DisplayEpoch)>>,
     attachments: AtomicU64,
 }
 
 impl Client {
     /// A session that has asked for nothing yet.
     pub fn new(id: SessionId) -> Self {
-        Self { id, lane: Lane::default(), options: Mutex::default(), attachments: AtomicU64::new(0) }
+        Self {
+            id,
+            lane: Lane::default(),
+            options: Mutex::default(),
+            acted: Mutex::default(),
+            attachments: AtomicU64::new(0),
+        }
     }
 
     /// What the session has asked for.
     pub fn options(&self) -> Options {
-        *self.options.lock().unwrap_or_else(PoisonError::into_inner)
+        self.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes over what `initialize` asks for.
     pub fn set_up(&self, initialize: &Initialize) {
-        *self.options.lock().unwrap_or_else(PoisonError::into_inner) =
-            Options { images: initialize.images, screen: initialize.screen, space: initialize.coordinate_space };
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = Options {
+            images: initialize.images,
+            screen: initialize.screen,
+            space: initialize.coordinate_space,
+            observe: initialize.observe.clone(),
+        };
     }
 
     /// Sends pictures as binary messages.
@@ -64,6 +82,22 @@ impl Client {
     pub fn geometry(&self, default: ScreenFit, native: NativeSize) -> Geometry {
         let options = self.options();
         Geometry::new(native, options.screen.unwrap_or(default), options.space)
+    }
+
+    /// An action has ended.
+    pub fn acted(&self, epoch: DisplayEpoch) {
+        *self.acted.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), epoch));
+    }
+
+    /// When the last action ended whose effect no picture has shown yet.
+    pub fn unsettled(&self, epoch: DisplayEpoch) -> Option<Instant> {
+        let acted = *self.acted.lock().unwrap_or_else(PoisonError::into_inner);
+        acted.filter(|(_, on)| *on == epoch).map(|(at, _)| at)
+    }
+
+    /// A picture has shown the effect of the action that ended then.
+    pub fn saw_effect(&self, of: Instant) {
+        self.acted.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(at, _)| *at == of);
     }
 
     /// The number of the next binary message, from 1.

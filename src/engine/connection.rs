@@ -13,15 +13,17 @@ use super::{
     state::Engine,
 };
 use crate::{
+    desktop::capture::Attending,
     protocol::{
         answer_text,
         call::{self, Call, Prepared},
         error::{ErrorKind, Executed, Failure},
         identity::Principal,
         initialize::Initialize,
+        observe::Observing,
         request::{self, RequestId},
     },
-    session::registry::{Carrier, Turn},
+    session::registry::{Carrier, Pictures, Turn},
     transport::{
         outbox::{Outbox, Outgoing},
         service,
@@ -38,6 +40,8 @@ struct Shared {
     engine: Arc<Engine>,
     client: Client,
     outbox: Outbox,
+    /// As long as there is a connection, it is learned what moves on the screen by itself.
+    _attending: Attending,
 }
 
 impl Connection {
@@ -47,7 +51,8 @@ impl Connection {
         let user = principal.user.clone();
         let id = engine.sessions().open(principal, Carrier::Connection, epoch);
         tracing::info!(session = id.0, user, "session begins");
-        let shared = Arc::new(Shared { engine, client: Client::new(id), outbox });
+        let attending = engine.attendance.attend();
+        let shared = Arc::new(Shared { engine, client: Client::new(id), outbox, _attending: attending });
         tokio::spawn(Arc::clone(&shared).serve_lane());
         Self { shared }
     }
@@ -172,6 +177,9 @@ impl Shared {
             self.engine.sessions().lower_role(self.client.id, role)?;
         }
         self.client.set_up(initialize);
+        if initialize.observe == Observing::Off {
+            self.engine.sessions().take_pictures(self.client.id, Pictures::AtOnce);
+        }
         tracing::info!(session = self.client.id.0, client = initialize.client, "session is initialized");
         let result = information::initialize(&self.engine, &self.client, &live)?;
         Ok(answer_text::result(id, &result))

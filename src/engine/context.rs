@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use super::{client::Client, display::Live, lane::Job, state::Engine};
 use crate::{
     plan::fit::Geometry,
@@ -38,6 +40,32 @@ impl Context<'_> {
     /// `cancelled` or `deadline_exceeded` when the request is to end before its next step.
     pub fn check(&self) -> Result<(), Failure> {
         ended(self.job)
+    }
+
+    /// Waits for what the display does for the request, which a cancel or the deadline ends.
+    ///
+    /// # Errors
+    /// `cancelled`, `deadline_exceeded`, or `display_lost` where nobody is there any more to do it.
+    pub async fn wait_for<T>(&self, done: oneshot::Receiver<T>) -> Result<T, Failure> {
+        let deadline = async {
+            match self.job.deadline() {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = done => {
+                done.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost before the picture was taken"))
+            }
+            () = self.job.cancellation.cancelled() => {
+                Err(Failure::new(ErrorKind::Cancelled, "the request was cancelled before the picture was ready"))
+            }
+            () = deadline => Err(Failure::new(
+                ErrorKind::DeadlineExceeded,
+                "the picture was not ready before the deadline; give it more time with deadline_ms",
+            )),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    desktop::{Desktop, connection::OpenError, ended::Ended, target::Target},
+    desktop::{Desktop, capture::Attendance, connection::OpenError, ended::Ended, target::Target},
     protocol::{
         error::{ErrorKind, Failure},
         units::FrameId,
@@ -85,6 +85,7 @@ impl DisplayState {
 pub async fn keep(
     mut targets: watch::Receiver<Option<Target>>,
     states: watch::Sender<DisplayState>,
+    attendance: Attendance,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
@@ -96,7 +97,7 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target).await {
+        match open(target, attendance.clone()).await {
             Ok(desktop) => {
                 epoch += 1;
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
@@ -125,8 +126,8 @@ pub async fn keep(
     }
 }
 
-async fn open(target: Target) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || Desktop::open(&target)).await;
+async fn open(target: Target, attendance: Attendance) -> Result<Desktop, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || Desktop::open_for(&target, attendance)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

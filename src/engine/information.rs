@@ -26,14 +26,17 @@ const DEPTH: u8 = 24;
 /// # Errors
 /// `display_lost`.
 pub async fn display(context: &Context<'_>) -> Result<Reply, Failure> {
+    // Both at once: one thread each.
+    let evidence = context.live.desktop.capture().evidence();
     let facts = context.live.desktop.observer().facts().await.map_err(|_| lost())??;
+    let evidence = evidence.await.map_err(|_| lost())??;
     let result = DisplayInfoResult {
         display: description(&context.live),
         depth: DEPTH,
         owned: context.engine.ownership == Ownership::Owned,
         window_manager: facts.window_manager,
         extensions: facts.extensions,
-        evidence: Vec::new(),
+        evidence,
         sandbox: "off",
     };
     Ok(Reply::text(answer_text::result(&context.job.prepared.id, &result)))
@@ -57,6 +60,7 @@ pub async fn cursor_position(context: &Context<'_>, mut text: String) -> Result<
         frame: context.live.frame(),
         held: context.live.desktop.input().held(),
         timing,
+        settled: None,
     };
     answer_text::push_result(&mut text, &result, None);
     Ok(Written { text, attachment: None, timing })

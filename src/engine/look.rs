@@ -2,9 +2,15 @@
 
 use std::{cell::RefCell, time::Instant};
 
-use super::context::{Context, Written, microseconds};
+use super::{
+    context::{Context, Written, microseconds},
+    observation::{self, Scope, Since, Wait},
+};
 use crate::{
-    desktop::capture::{CursorOverlay, Frame, FrameRequest},
+    desktop::{
+        capture::{CursorOverlay, Frame, FrameRequest},
+        settle::settling::SettleRequest,
+    },
     image::{
         cursor::{CursorImage, CursorPlace},
         pixels::{PixelBuffer, Pixels},
@@ -18,6 +24,7 @@ use crate::{
         error::{ErrorKind, Failure},
         initialize::ImageTransfer,
         meta::CursorDrawing,
+        observe::{ObservedImage, Settled},
         units::{FrameId, ScreenSize},
     },
 };
@@ -59,81 +66,143 @@ struct Encoded {
     size: ScreenSize,
 }
 
+/// What an action has done before its effect is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Acted {
+    /// How far it turned the wheel.
+    pub notches: Option<[i8; 2]>,
+    /// Where its time went.
+    pub timing: Timing,
+}
+
 /// Everything that the capture thread must know to write a picture's result.
 struct Order {
-    view: View,
+    /// Nothing is shown where only the waiting was asked for.
+    view: Option<View>,
     geometry: Geometry,
     epoch: u32,
     if_changed: Option<FrameId>,
     transfer: ImageTransfer,
     attachment: u64,
     held: Held,
-    queue_us: u64,
+    acted: Acted,
+    /// When the picture was asked for.
+    asked: Instant,
     text: String,
 }
 
-/// Takes a picture and writes its result behind `text`.
+/// Takes a picture and writes its result behind `text`, after the session's earlier actions have had their effect.
 ///
 /// # Errors
 /// Why there is none.
-pub async fn picture(context: &Context<'_>, view: View, text: String) -> Result<Written, Failure> {
+pub async fn picture(context: &Context<'_>, view: View, scope: Scope, text: String) -> Result<Written, Failure> {
+    let wait = observation::before_picture(context, scope)?;
+    if let Some((_, Since::Now(_))) = wait {
+        context.wait_for(context.live.desktop.capture().before_action()).await?;
+    }
+    let timing = Timing { queue_us: microseconds(context.waited()), ..Timing::default() };
+    let (shown, wait) = match wait {
+        Some((wait, since)) if wait.image == ObservedImage::LeftOut => (None, Some((wait, since))),
+        wait => (Some(view), wait),
+    };
+    take(context, shown, wait, Acted { notches: None, timing }, text).await
+}
+
+/// Waits for the effect of the action that has just ended and writes the action's result behind `text`, with the picture.
+///
+/// # Errors
+/// Why there is none; the action has been carried out.
+pub async fn effect(context: &Context<'_>, wait: Wait, acted: Acted, text: String) -> Result<Written, Failure> {
+    let view = (wait.image == ObservedImage::Sent).then_some(View::Screen);
+    let since = context.client.unsettled(context.live.epoch).map_or_else(|| Since::Now(Instant::now()), Since::Action);
+    take(context, view, Some((wait, since)), acted, text).await
+}
+
+async fn take(
+    context: &Context<'_>,
+    view: Option<View>,
+    wait: Option<(Wait, Since)>,
+    acted: Acted,
+    text: String,
+) -> Result<Written, Failure> {
     let meta = &context.job.prepared.meta;
+    let options = context.client.options();
     let order = Order {
         view,
         geometry: context.geometry,
         epoch: context.live.epoch.0,
         if_changed: meta.if_changed,
-        transfer: context.client.options().images,
+        transfer: options.images,
         attachment: context.client.next_attachment(),
         held: context.live.desktop.input().held(),
-        queue_us: microseconds(context.waited()),
+        acted,
+        asked: Instant::now(),
         text,
     };
     let cursor = match meta.cursor {
         CursorDrawing::Without => CursorOverlay::Without,
         CursorDrawing::With => CursorOverlay::With,
     };
-    let taken = context.live.desktop.capture().with_frame(FrameRequest { cursor }, move |frame| {
-        let frame = frame?;
-        STUDIO.with_borrow_mut(|studio| studio.write(&frame, order))
-    });
-    let taken = match context.job.deadline() {
-        Some(deadline) => tokio::time::timeout_at(deadline.into(), taken).await.map_err(|_| {
-            Failure::new(
-                ErrorKind::DeadlineExceeded,
-                "the picture was not ready before the deadline; give it more time",
-            )
-        })?,
-        None => taken.await,
+    let (capture, request) = (context.live.desktop.capture(), FrameRequest { cursor });
+    let since = wait.as_ref().map(|(_, since)| *since);
+    let write =
+        |frame: &Frame<'_>, settled, order| STUDIO.with_borrow_mut(|studio| studio.write(frame, settled, order));
+    let taken = match wait {
+        None => capture.with_frame(request, move |frame| write(&frame?, None, order)),
+        Some((Wait { rules, area, .. }, since)) => {
+            let settle = SettleRequest { acted: since.moment(), rules, area, frame: request };
+            capture.when_settled(settle, move |settled| {
+                let (frame, settled) = settled?;
+                write(&frame, Some(settled), order)
+            })
+        }
     };
-    let written = taken
-        .map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost before the picture was taken"))??;
-    context.engine.sessions().saw_picture(context.client.id, context.live.epoch);
+    let written = context.wait_for(taken).await??;
+    if view.is_some() {
+        context.engine.sessions().saw_picture(context.client.id, context.live.epoch);
+    }
+    if let Some(Since::Action(of)) = since {
+        context.client.saw_effect(of);
+    }
     Ok(written)
 }
 
 impl Studio {
-    fn write(&mut self, frame: &Frame<'_>, order: Order) -> Result<Written, Failure> {
+    fn write(&mut self, frame: &Frame<'_>, settled: Option<Settled>, order: Order) -> Result<Written, Failure> {
         let id = FrameId { epoch: order.epoch, serial: frame.serial };
-        let mut timing =
-            Timing { queue_us: order.queue_us, capture_us: microseconds(frame.capture_time), ..Timing::default() };
+        let capture_us = microseconds(frame.capture_time);
+        let mut timing = Timing { capture_us, ..order.acted.timing };
+        if settled.is_some() {
+            timing.settle_us = microseconds(order.asked.elapsed()).saturating_sub(capture_us);
+        }
         let mut written = Written { text: order.text, attachment: None, timing };
         let unchanged = order.if_changed == Some(id);
         let begun = Instant::now();
-        let size = if unchanged { order.geometry.screen } else { self.encode(frame, order.view, &order.geometry)? };
+        let size = match order.view {
+            Some(view) if !unchanged => self.encode(frame, view, &order.geometry)?,
+            _ => order.geometry.screen,
+        };
         timing.encode_us = microseconds(begun.elapsed());
         let image = EncodedImage { mime: "image/png", size, bytes: &self.png };
-        let part = match order.transfer {
-            _ if unchanged => ImagePart::Unchanged,
-            ImageTransfer::Base64 => ImagePart::Inline(image),
-            ImageTransfer::Attachment => {
+        let part = match (order.view, order.transfer) {
+            (None, _) => None,
+            _ if unchanged => Some(ImagePart::Unchanged),
+            (Some(_), ImageTransfer::Base64) => Some(ImagePart::Inline(image)),
+            (Some(_), ImageTransfer::Attachment) => {
                 written.attachment = Some(answer_text::attachment(order.attachment, &self.png));
-                ImagePart::Attached(image, order.attachment)
+                Some(ImagePart::Attached(image, order.attachment))
             }
         };
-        let cursor = order.geometry.from_native(frame.pointer);
-        let result = ActionResult { output: None, notches: None, cursor, frame: id, held: order.held, timing };
-        answer_text::push_result(&mut written.text, &result, Some(part));
+        let result = ActionResult {
+            output: None,
+            notches: order.acted.notches,
+            cursor: order.geometry.from_native(frame.pointer),
+            frame: id,
+            held: order.held,
+            timing,
+            settled,
+        };
+        answer_text::push_result(&mut written.text, &result, part);
         written.timing = timing;
         Ok(written)
     }

@@ -12,6 +12,7 @@ pub mod display;
 pub mod information;
 pub mod lane;
 pub mod look;
+pub mod observation;
 pub mod outcome;
 pub mod run;
 pub mod server;

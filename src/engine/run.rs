@@ -8,6 +8,7 @@ use super::{
     context::{self, Context},
     information,
     lane::Job,
+    observation::Scope,
     outcome::Reply,
     state::Engine,
 };
@@ -63,7 +64,7 @@ async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
     let id = &context.job.prepared.id;
     match &context.job.prepared.call {
         Call::Act(action) => {
-            let mut written = action::result(context, action, answer_text::begin_result(id)).await?;
+            let mut written = action::result(context, action, Scope::Alone, answer_text::begin_result(id)).await?;
             written.text.push('}');
             Ok(Reply { attachments: written.attachment.into_iter().collect(), text: written.text })
         }

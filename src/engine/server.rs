@@ -98,7 +98,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let keeping = display::keep(watched_targets, states);
+    let keeping = display::keep(watched_targets, states, engine.attendance.clone());
 
     let mut announcement = Some(Announcement { addresses, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &targets, display, &mut announcement);

@@ -13,6 +13,7 @@ use super::{
     display::{DisplayState, Live},
 };
 use crate::{
+    desktop::capture::Attendance,
     observe::audit::Audit,
     protocol::{error::Failure, identity::Principal, screen::ScreenFit, token::TokenHash, units::PixelsPerNotch},
     session::registry::{SessionId, Sessions},
@@ -40,6 +41,8 @@ pub struct Engine {
     sessions: Mutex<Sessions>,
     /// Input of all sessions runs one request at a time, first come, first served (tokio's mutex is fair).
     pub turn: tokio::sync::Mutex<()>,
+    /// The sessions that stay.
+    pub attendance: Attendance,
     /// Where actions are recorded.
     pub audit: Audit,
     /// This start of the server.
@@ -72,6 +75,7 @@ impl Engine {
             display,
             sessions: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
+            attendance: Attendance::default(),
             audit: Audit::default(),
             boot: HEXLOWER.encode(&boot),
             screen,

@@ -38,6 +38,14 @@ impl TileSerials {
         self.serials.get_mut(row * self.columns..(row + 1) * self.columns).unwrap_or_default()
     }
 
+    /// The tiles that have changed since a serial, as column and row.
+    pub fn changed_since(&self, serial: u64) -> impl Iterator<Item = (u16, u16)> {
+        let tiles = (0_usize..).zip(&self.serials).filter(move |(_, newest)| **newest > serial);
+        // A screen has far fewer than 65,536 tiles each way.
+        let narrow = |place: usize| u16::try_from(place).unwrap_or(u16::MAX);
+        tiles.map(move |(index, _)| (narrow(index % self.columns), narrow(index / self.columns)))
+    }
+
     /// When any pixel of a row of tiles last changed.
     pub fn newest_in_row(&self, row: usize) -> u64 {
         self.row(row).iter().copied().max().unwrap_or_default()
@@ -70,6 +78,9 @@ mod tests {
         assert_eq!(tiles.newest_in(region(127, 15, 1, 1)), 0);
         assert_eq!(tiles.newest_in(region(127, 15, 2, 2)), 7);
         assert_eq!(tiles.newest_in(region(63, 15, 1, 1)), 3);
+        let changed = |serial: u64| tiles.changed_since(serial).collect::<Vec<_>>();
+        assert_eq!(changed(0), [(0, 0), (2, 1)]);
+        assert_eq!((changed(3), changed(7)), (vec![(2, 1)], vec![]));
         assert_eq!((tiles.newest_in_row(0), tiles.newest_in_row(1), tiles.newest_in_row(2)), (3, 7, 0));
     }
 }

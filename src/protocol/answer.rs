@@ -7,6 +7,7 @@ use super::{
     action::Button,
     identity::Role,
     initialize::ImageTransfer,
+    observe::Settled,
     screen::CoordinateSpace,
     units::{FrameId, ScreenSize},
 };
@@ -52,6 +53,9 @@ pub struct ActionResult {
     pub held: Held,
     /// Where the time went.
     pub timing: Timing,
+    /// How the screen settled, where that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
 }
 
 /// A picture's description; its bytes follow in `data` or went before as a binary message.
@@ -201,7 +205,7 @@ pub struct DisplayInfoResult {
     /// The X extensions that matter here and are there.
     pub extensions: Vec<String>,
     /// The sources that tell when the screen has settled.
-    pub evidence: Vec<String>,
+    pub evidence: Vec<&'static str>,
     /// How the server process is confined.
     pub sandbox: &'static str,
 }

@@ -142,6 +142,7 @@ mod tests {
             frame: FrameId { epoch: 1, serial: 2 },
             held: Held { keys: vec!["Shift_L".to_owned()], buttons: vec![Button::Left] },
             timing: Timing::default(),
+            settled: None,
         }
     }
 

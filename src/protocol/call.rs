@@ -11,6 +11,7 @@ use super::{
     json, limits,
     meta::{Meta, ToolVersion},
     method::{self, Kind},
+    observe::{self, Observing},
     params::NoParams,
     request::{Rejected, Request, RequestId},
     wire::{self, Object},
@@ -43,6 +44,19 @@ impl Call {
             Self::Batch(actions) => actions.iter().any(Action::is_input),
             Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status | Self::DisplayInfo => false,
         }
+    }
+
+    /// Whether the screen's settling can be waited for: after what acts, and before a picture.
+    fn can_be_observed(&self) -> bool {
+        !matches!(
+            self,
+            Self::Initialize(_)
+                | Self::Ping
+                | Self::Cancel(_)
+                | Self::Status
+                | Self::DisplayInfo
+                | Self::Act(Action::CursorPosition)
+        )
     }
 }
 
@@ -81,6 +95,9 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
         if meta.expect_window.is_some() && !call.sends_input() {
             let message = "_meta: expect_window is looked at before input, and this sends none; leave it out";
             return Err(Failure::new(ErrorKind::InvalidParams, message));
+        }
+        if matches!(meta.observe, Observing::On(_)) && !call.can_be_observed() {
+            return Err(observe::not_observable(method.name));
         }
         Ok((method.name, call, meta))
     };

@@ -2,14 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     error::{ErrorKind, Failure},
     identity::Role,
     json,
+    observe::{ObserveParams, Observing},
     screen::{CoordinateSpace, ScreenFit},
-    wire::Object,
+    wire::{self, Object},
 };
 
 /// The one protocol that this server speaks.
@@ -54,7 +54,8 @@ pub struct InitializeParams {
     /// Can only lower what the token allows.
     pub role: Option<Role>,
     /// The default wait for screenshots; null is off.
-    pub observe: Option<Value>,
+    #[serde(default, deserialize_with = "wire::present")]
+    pub observe: Option<Option<Object<ObserveParams>>>,
     /// A session of the same user to take over.
     pub resume: Option<String>,
 }
@@ -72,19 +73,18 @@ pub struct Initialize {
     pub coordinate_space: CoordinateSpace,
     /// The role to lower to.
     pub role: Option<Role>,
+    /// How the session's pictures wait for its actions.
+    pub observe: Observing,
 }
 
 impl InitializeParams {
     /// # Errors
-    /// `unsupported` for another protocol and for what a later version adds.
+    /// `unsupported` for another protocol and for what a later version adds, `out_of_range` for a wrong number.
     pub(super) fn check(self) -> Result<Initialize, Failure> {
         let unsupported = |message: String| Err(Failure::new(ErrorKind::Unsupported, message));
         if self.protocol != PROTOCOL {
             let asked = json::clipped(&self.protocol);
             return unsupported(format!("protocol = `{asked}` is not spoken here; ask for `{PROTOCOL}`"));
-        }
-        if self.observe.is_some() {
-            return unsupported("observe is not part of this version; leave it out or send null".to_owned());
         }
         if self.resume.is_some() {
             return unsupported("resume is not part of this version; leave it out".to_owned());
@@ -96,6 +96,7 @@ impl InitializeParams {
             screen: self.screen,
             coordinate_space: self.coordinate_space.unwrap_or_default(),
             role: self.role,
+            observe: Observing::check(self.observe)?,
         })
     }
 }

@@ -32,6 +32,16 @@ pub const REQUESTS_IN_FLIGHT: usize = 32;
 pub const DEADLINE_MS_MAX: u32 = 600_000;
 /// The longest `pace_ms`: slower than the slowest typist.
 pub const PACE_MS_MAX: u32 = 1_000;
+/// The longest `observe.react_ms`.
+pub const REACT_MS_MAX: u32 = 10_000;
+/// The longest `observe.quiet_ms`, and that of `wait_for`.
+pub const QUIET_MS_MAX: u32 = 5_000;
+/// The longest `observe.timeout_ms`.
+pub const SETTLE_MS_MAX: u32 = 60_000;
+/// The most regions of `observe.ignore`: each is looked at for every change of the screen.
+pub const OBSERVE_IGNORED_REGIONS: usize = 64;
+/// The longest `timeout_ms` of `wait_for`.
+pub const WAIT_FOR_MS_MAX: u32 = 300_000;
 /// How long a client may take from connecting to the end of its request's head.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// The most bytes of a request's head. hyper refuses to go below 8 KiB, which is the contract's figure.

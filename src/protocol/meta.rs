@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     error::{ErrorKind, Failure},
     limits,
+    observe::{ObserveParams, Observing},
     units::{FrameId, Milliseconds},
     window::{WindowMatch, WindowParams},
     wire::{self, Corners, Object, Whole},
@@ -61,8 +62,8 @@ pub struct MetaParams {
     /// The start of the server that the key belongs to.
     boot: Option<Value>,
     /// Wait until the screen has settled; null: do not.
-    #[serde(default, deserialize_with = "present")]
-    observe: Option<Option<Value>>,
+    #[serde(default, deserialize_with = "wire::present")]
+    observe: Option<Option<Object<ObserveParams>>>,
     /// 1 to 600,000 milliseconds for the whole request.
     deadline_ms: Option<Whole>,
     /// Send no picture when this is still the frame.
@@ -104,12 +105,6 @@ struct RegionChanged {
     region: Corners,
 }
 
-/// Keeps `null` apart from absent.
-#[allow(clippy::option_option, reason = "see MetaParams")]
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Value>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 /// Whether the pointer is drawn into a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CursorDrawing {
@@ -118,16 +113,6 @@ pub enum CursorDrawing {
     Without,
     /// Drawn where it is.
     With,
-}
-
-/// Whether a picture waits for the session's earlier actions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ordering {
-    /// After the session's earlier actions.
-    #[default]
-    AfterActions,
-    /// At once: `observe: null`.
-    AtOnce,
 }
 
 /// What a request says about itself, checked.
@@ -139,8 +124,8 @@ pub struct Meta {
     pub if_changed: Option<FrameId>,
     /// Whether the pointer is drawn.
     pub cursor: CursorDrawing,
-    /// Whether a picture waits.
-    pub ordering: Ordering,
+    /// How to wait for what the action does, or has done.
+    pub observe: Observing,
     /// The window that must get the input; shared, because every action of a batch carries it.
     pub expect_window: Option<Arc<WindowMatch>>,
     /// A pause after each character but the last.
@@ -182,7 +167,6 @@ impl MetaParams {
         let later = [
             ("request_key", self.request_key.is_some()),
             ("boot", self.boot.is_some()),
-            ("observe", matches!(self.observe, Some(Some(_)))),
             ("if_changed with a region", matches!(self.if_changed, Some(IfChanged::Region(_)))),
             ("format other than png", matches!(self.format, Some(ImageFormat::Jpeg | ImageFormat::Webp))),
             ("quality", self.quality.is_some()),
@@ -202,7 +186,7 @@ impl MetaParams {
                 IfChanged::Region(_) => None,
             }),
             cursor: if self.cursor == Some(true) { CursorDrawing::With } else { CursorDrawing::Without },
-            ordering: if self.observe.is_some() { Ordering::AtOnce } else { Ordering::AfterActions },
+            observe: Observing::check(self.observe)?,
             expect_window: self.expect_window.map(|Object(window)| window.check().map(Arc::new)).transpose()?,
             pace: self.pace_ms.map(pace).transpose()?,
             tool: self.tool.unwrap_or_default(),
@@ -227,7 +211,7 @@ mod tests {
     fn null_is_absent_except_for_observe() {
         assert_eq!(take(&json!(null)), Ok(Meta::default()));
         assert_eq!(take(&json!({"deadline_ms": null, "cursor": null, "tool": null})), Ok(Meta::default()));
-        assert_eq!(take(&json!({"observe": null})).map(|meta| meta.ordering), Ok(Ordering::AtOnce));
+        assert_eq!(take(&json!({"observe": null})).map(|meta| meta.observe), Ok(Observing::Off));
     }
 
     #[test]
@@ -255,7 +239,6 @@ mod tests {
     fn keys_of_later_versions_are_unsupported_and_unknown_ones_are_mistakes() {
         for later in [
             json!({"request_key": "a"}),
-            json!({"observe": {}}),
             json!({"format": "jpeg"}),
             json!({"preset": "compact"}),
             json!({"if_changed": {"frame": "1-2", "region": [0, 0, 1, 1]}}),
@@ -269,6 +252,8 @@ mod tests {
             json!({"format": "gif"}),
             json!({"if_changed": "1"}),
             json!({"cursor": 1}),
+            json!({"observe": true}),
+            json!({"observe": {"x": 1}}),
         ] {
             assert_eq!(take(&wrong).expect_err("wrong").kind, ErrorKind::InvalidParams, "{wrong}");
         }

@@ -18,6 +18,7 @@ pub mod json;
 pub mod limits;
 pub mod meta;
 pub mod method;
+pub mod observe;
 pub mod params;
 pub mod request;
 pub mod schema;

@@ -46,6 +46,14 @@ pub struct NativeRegion {
     pub height: u16,
 }
 
+impl NativeRegion {
+    /// Whether a pixel lies inside.
+    pub const fn contains(&self, x: u16, y: u16) -> bool {
+        // Differences, because the sum of edge and length may exceed 16 bits.
+        x >= self.x && x - self.x < self.width && y >= self.y && y - self.y < self.height
+    }
+}
+
 /// A position as the controller sent it, not yet checked against any screen: whole numbers in the session's coordinate space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coordinate {

@@ -1,6 +1,6 @@
 //! Building blocks of parameters: objects that are objects, whole numbers, and the limits around them.
 
-use std::{borrow::Cow, marker::PhantomData, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, ops::RangeInclusive, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -63,6 +63,17 @@ impl<T: JsonSchema> JsonSchema for Object<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::json_schema(generator)
     }
+}
+
+/// Keeps `null` apart from absent, with `#[serde(default)]` beside it.
+#[allow(
+    clippy::option_option,
+    reason = "the outer one is whether the member is there, the inner one whether it is null"
+)]
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A whole number of any size, `10.0` included. What lies outside 64 bits keeps its sign, so that the range check that
@@ -163,11 +174,19 @@ pub fn seconds(value: f64) -> Result<Duration, Failure> {
 /// # Errors
 /// `out_of_range`, naming the parameter, the value and the range.
 pub fn milliseconds(name: &str, value: Whole, most: u32) -> Result<Duration, Failure> {
+    milliseconds_in(name, value, 1..=most)
+}
+
+/// Whole milliseconds inside a range.
+///
+/// # Errors
+/// `out_of_range`, naming the parameter, the value and the range.
+pub fn milliseconds_in(name: &str, value: Whole, range: RangeInclusive<u32>) -> Result<Duration, Failure> {
     u32::try_from(value.0)
         .ok()
-        .filter(|milliseconds| (1..=most).contains(milliseconds))
+        .filter(|milliseconds| range.contains(milliseconds))
         .map(|milliseconds| Duration::from_millis(u64::from(milliseconds)))
-        .ok_or_else(|| out_of_range(name, value.0, &format!("1..={most}")))
+        .ok_or_else(|| out_of_range(name, value.0, &format!("{}..={}", range.start(), range.end())))
 }
 
 /// The failure of a number outside its range.

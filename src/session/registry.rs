@@ -10,7 +10,7 @@ use crate::protocol::{
     error::{ErrorKind, Failure},
     identity::{Principal, Role},
     limits,
-    meta::Ordering,
+    observe::Observing,
     request::RequestId,
 };
 
@@ -56,6 +56,17 @@ struct Session {
     known_epoch: Option<DisplayEpoch>,
     /// Whether it has sent input: until then its pictures have nothing to wait for.
     acted: Acted,
+    /// Whether its pictures wait for its actions unless they say otherwise.
+    pictures: Pictures,
+}
+
+/// When a picture is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pictures {
+    /// After the session's earlier actions.
+    AfterActions,
+    /// At once.
+    AtOnce,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +102,7 @@ impl Sessions {
             in_flight: HashSet::new(),
             known_epoch: epoch,
             acted: Acted::No,
+            pictures: Pictures::AfterActions,
         };
         self.open.insert(id, session);
         id
@@ -205,6 +217,13 @@ impl Sessions {
         Ok(())
     }
 
+    /// How a session's pictures are taken from now on, unless they say otherwise.
+    pub fn take_pictures(&mut self, id: SessionId, pictures: Pictures) {
+        if let Some(session) = self.open.get_mut(&id) {
+            session.pictures = pictures;
+        }
+    }
+
     /// What a session may do.
     pub fn role(&self, id: SessionId) -> Option<Role> {
         self.open.get(&id).map(|session| session.principal.role)
@@ -238,15 +257,23 @@ impl Session {
         match &request.call {
             Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status => Turn::Immediate,
             Call::DisplayInfo | Call::Act(Action::CursorPosition) => Turn::AtOnce,
-            Call::Act(Action::Screenshot | Action::Zoom { .. }) => match (self.acted, request.meta.ordering) {
-                (Acted::Yes, Ordering::AfterActions) => Turn::Ordered,
-                _ => Turn::AtOnce,
-            },
-            Call::Batch(actions) if actions.iter().all(Action::is_read) => match self.acted {
-                Acted::Yes => Turn::Ordered,
-                Acted::No => Turn::AtOnce,
-            },
+            Call::Act(Action::Screenshot | Action::Zoom { .. }) => self.looking_turn(request),
+            Call::Batch(actions) if actions.iter().all(Action::is_read) => self.looking_turn(request),
             Call::Act(_) | Call::Batch(_) => Turn::Input,
+        }
+    }
+}
+
+impl Session {
+    fn looking_turn(&self, request: &Prepared) -> Turn {
+        let pictures = match request.meta.observe {
+            Observing::Unsaid => self.pictures,
+            Observing::Off => Pictures::AtOnce,
+            Observing::On(_) => Pictures::AfterActions,
+        };
+        match (self.acted, pictures) {
+            (Acted::Yes, Pictures::AfterActions) => Turn::Ordered,
+            (Acted::No, _) | (_, Pictures::AtOnce) => Turn::AtOnce,
         }
     }
 }
@@ -329,6 +356,10 @@ mod tests {
         assert_eq!(sessions.admit(acting, &request(2, r#""screenshot""#), FIRST), Ok(Turn::Ordered));
         let at_once = r#""screenshot","params":{"_meta":{"observe":null}}"#;
         assert_eq!(sessions.admit(acting, &request(3, at_once), FIRST), Ok(Turn::AtOnce));
+        sessions.take_pictures(acting, Pictures::AtOnce);
+        assert_eq!(sessions.admit(acting, &request(4, r#""screenshot""#), FIRST), Ok(Turn::AtOnce));
+        let after = r#""screenshot","params":{"_meta":{"observe":{}}}"#;
+        assert_eq!(sessions.admit(acting, &request(5, after), FIRST), Ok(Turn::Ordered));
         assert_eq!(sessions.admit(watching, &request(1, r#""screenshot""#), FIRST), Ok(Turn::AtOnce));
     }
 

@@ -50,7 +50,6 @@ fn keys_reach_menus(toolkit: &str, mut desk: Desk) {
     let mut program = Program::open(&desk, toolkit, &[]);
     program.place("focus");
     let mut keys = |text: &str| desk.controller.must("key", json!({ "text": text }));
-    desk.windows.wait_for_focus(program.window);
     keys("space");
     program.place("first");
     keys("Escape");
@@ -92,7 +91,6 @@ fn a_click_reaches_what_is_below_a_tooltip(toolkit: &str, mut desk: Desk) {
 fn a_window_over_the_whole_screen_gets_everything(toolkit: &str) {
     let mut desk = Desk::managed();
     let mut program = Program::open(&desk, toolkit, &["fullscreen"]);
-    desk.windows.wait_for_focus(program.window);
     program.place_where("window", |place| place == &json!([0, 0, 800, 600]));
     let canvas = program.place("canvas");
     for at in [canvas, [canvas[0], 580]] {

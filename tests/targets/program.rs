@@ -25,7 +25,7 @@ const CLASS: &str = "deskhand-popups";
 pub struct Desk {
     pub controller: Controller,
     pub windows: Windows,
-    _window_manager: Option<Process>,
+    window_manager: Option<Process>,
     pub server: Deskhand,
 }
 
@@ -44,7 +44,7 @@ impl Desk {
         let server = Deskhand::owned("800x600");
         let window_manager = manager.map(|start| start(&server.display));
         let windows = Windows::new(&server.display);
-        Self { controller: Controller::connect(&server), windows, _window_manager: window_manager, server }
+        Self { controller: Controller::connect(&server), windows, window_manager, server }
     }
 
     pub fn click(&mut self, at: [i64; 2]) {
@@ -82,6 +82,11 @@ impl Program {
         let window = desk.windows.wait_for_class(CLASS);
         let mut program = Self { window, lines, places: Value::Null, _process: process, home };
         program.place("canvas");
+        if desk.window_manager.is_some() {
+            // A menu that opens before the window manager has given the window its focus is closed again by that (seen once with Tk
+            // on a busy machine); no person is that fast.
+            desk.windows.wait_for_focus(window);
+        }
         program
     }
 

@@ -1,0 +1,187 @@
+//! The screen of one display as the capture thread sees it: the link, the last frame, and whether anything was drawn since.
+
+use std::time::Instant;
+
+use x11rb::protocol::{
+    Event,
+    xproto::{ChangeWindowAttributesAux, ConnectionExt as _, EventMask, QueryPointerReply},
+};
+
+use super::{CaptureError, CaptureMethod, CursorOverlay, FrameRequest};
+use crate::{
+    desktop::{
+        connection::{Link, LinkError, OPERATION_TIME},
+        cursor::{self, CursorSource, PlacedCursor},
+        damage::Damage,
+        inbox::{Hearing, Inbox, Next},
+        last_frame::LastFrame,
+        screen_source::ScreenSource,
+    },
+    protocol::units::{NativePoint, NativeSize},
+};
+
+/// What has been agreed on with the server.
+struct Ready {
+    source: ScreenSource,
+    cursor: Option<CursorSource>,
+    damage: Option<Damage>,
+}
+
+/// What comes with a frame.
+#[derive(Debug)]
+pub(super) struct Captured {
+    pub(super) pointer: NativePoint,
+    pub(super) cursor: Option<PlacedCursor>,
+}
+
+pub(super) struct Screen {
+    pub(super) link: Link,
+    pub(super) frame: LastFrame,
+    method: CaptureMethod,
+    /// `None` until the first frame is wanted.
+    ready: Option<Ready>,
+    /// The root window's size when it is no longer the link's. Stays, because nothing here fits the new size.
+    resized: Option<NativeSize>,
+}
+
+impl Screen {
+    pub(super) fn new(link: Link, method: CaptureMethod) -> Self {
+        Self { frame: LastFrame::new(link.size), link, method, ready: None, resized: None }
+    }
+
+    /// Waits for the next question, and for what is to be looked at without one.
+    pub(super) fn wait<T>(&mut self, jobs: &Inbox<T>, until: Option<Instant>) -> Result<Next<T>, LinkError> {
+        let Self { link, ready, resized, .. } = self;
+        jobs.next(link, until, |event, after| {
+            let before = (is_drawn(ready.as_ref()), resized.is_some());
+            note(link, ready, resized, event, after);
+            if (is_drawn(ready.as_ref()), resized.is_some()) == before { Hearing::GoOn } else { Hearing::Stop }
+        })
+    }
+
+    /// Whether something was drawn since the last capture, as far as was told. `None` where that is never told.
+    pub(super) fn is_drawn(&self) -> Option<bool> {
+        self.ready.as_ref()?.damage.as_ref().map(Damage::drawn)
+    }
+
+    /// Whether frames have been captured at all.
+    pub(super) const fn is_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// The size of the screen when it is another one than at the beginning.
+    pub(super) const fn resized(&self) -> Option<NativeSize> {
+        self.resized
+    }
+
+    /// Brings the frame up to date.
+    pub(super) fn capture(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
+        let captured = self.try_capture(request);
+        if captured.is_err()
+            && let Some(Ready { damage: Some(damage), .. }) = &mut self.ready
+        {
+            damage.not_seen();
+        }
+        captured
+    }
+
+    fn try_capture(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
+        let Self { link, ready, frame, resized, method } = self;
+        let _deadline = link.within(OPERATION_TIME);
+        let Ready { source, cursor, damage } = match &mut *ready {
+            Some(ready) => ready,
+            new => new.insert(set_up(link, *method)?),
+        };
+        // All answers come with one wait: the pixels too where they are known to be needed; else the wait tells whether
+        // anything was drawn.
+        let is_needed = damage.as_ref().is_none_or(Damage::drawn);
+        match damage {
+            Some(damage) if is_needed => damage.begin_capture(link)?,
+            Some(damage) => damage.probe(link)?,
+            None => {}
+        }
+        let pointer = link.connection.query_pointer(link.root);
+        let asked = cursor.filter(|_| request.cursor == CursorOverlay::With).map(|cursor| cursor.ask(link));
+        let updated = if is_needed { source.update(link, frame) } else { Ok(()) };
+        let pointer = link.reply(pointer)?;
+        let cursor = asked.map(|asked| link.reply(asked));
+        // Events come before the replies to requests that the server carried out after what they tell.
+        hear_all(link, ready, resized)?;
+        if let Some(size) = *resized {
+            return Err(CaptureError::Resized(size));
+        }
+        updated?;
+        if !is_needed && is_drawn(ready.as_ref()) {
+            capture_what_was_drawn(link, ready, frame)?;
+            hear_all(link, ready, resized)?;
+            if let Some(size) = *resized {
+                return Err(CaptureError::Resized(size));
+            }
+        }
+        Ok(Captured { pointer: point(&pointer), cursor: cursor.transpose()?.and_then(cursor::placed) })
+    }
+
+    /// Gives memory back that the next capture can do without.
+    pub(super) fn release(&self) {
+        if let Some(ready) = &self.ready
+            && let Err(error) = ready.source.release()
+        {
+            tracing::debug!(%error, "shared memory was not given back");
+        }
+    }
+}
+
+/// The second round trip, where the first has told that something was drawn.
+fn capture_what_was_drawn(link: &Link, ready: &mut Option<Ready>, frame: &mut LastFrame) -> Result<(), LinkError> {
+    let Some(Ready { source, damage, .. }) = ready else { return Ok(()) };
+    if damage.as_ref().is_some_and(Damage::is_gone) {
+        *damage = Damage::set_up(link)?;
+    }
+    if let Some(damage) = damage {
+        damage.begin_capture(link)?;
+    }
+    source.update(link, frame)
+}
+
+fn is_drawn(ready: Option<&Ready>) -> bool {
+    ready.and_then(|ready| ready.damage.as_ref()).is_some_and(Damage::drawn)
+}
+
+fn hear_all(link: &Link, ready: &mut Option<Ready>, resized: &mut Option<NativeSize>) -> Result<(), LinkError> {
+    while let Some((event, after)) = link.next_event()? {
+        note(link, ready, resized, &event, after);
+    }
+    Ok(())
+}
+
+fn note(link: &Link, ready: &mut Option<Ready>, resized: &mut Option<NativeSize>, event: &Event, after: u64) {
+    if let Some(Ready { damage: Some(damage), .. }) = ready {
+        damage.note(event, after);
+    }
+    if let Event::ConfigureNotify(event) = event
+        && event.window == link.root
+    {
+        let size = NativeSize { width: event.width, height: event.height };
+        *resized = Some(size).filter(|&size| size != link.size).or(*resized);
+    }
+}
+
+/// A display has one screen here, so the pointer is on it and its position is not negative.
+fn point(pointer: &QueryPointerReply) -> NativePoint {
+    NativePoint { x: pointer.root_x.max(0).cast_unsigned(), y: pointer.root_y.max(0).cast_unsigned() }
+}
+
+/// Agrees with the server on everything once.
+fn set_up(link: &Link, method: CaptureMethod) -> Result<Ready, LinkError> {
+    // A server that does not answer must be noticed by a request whose failure can be repeated: x11rb takes an extension
+    // for missing for ever once the question whether it is there has failed.
+    let events = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+    link.done(link.connection.change_window_attributes(link.root, &events))?;
+    let cursor = CursorSource::set_up(link)?;
+    let damage = Damage::set_up(link)?;
+    let source = match method {
+        CaptureMethod::SharedMemory => ScreenSource::set_up(link)?,
+        CaptureMethod::CoreProtocol => ScreenSource::Core,
+    };
+    Ok(Ready { source, cursor, damage })
+}

@@ -1,0 +1,72 @@
+//! What goes on watching the screen, on the capture thread: it is told of every change, and asked again and again whether it has
+//! seen enough.
+
+use std::time::{Duration, Instant};
+
+use super::{CaptureError, Frame, FrameRequest};
+use crate::{
+    desktop::{
+        evidence::Evidence,
+        last_frame::LastFrame,
+        settle::{ambient::Tile, history::History},
+    },
+    image::pixels::Pixels,
+};
+
+/// A captured frame in which something is different from the one before.
+#[derive(Debug)]
+pub struct Look<'a> {
+    /// When it was captured.
+    pub at: Instant,
+    /// What it shows.
+    pub pixels: Pixels<'a>,
+    /// The frame with its serials.
+    pub frame: &'a LastFrame,
+    /// The tiles that are different in a way in which they do not change by themselves.
+    pub told: &'a [Tile],
+    /// Whether an answer has called the screen settled, and nobody has acted since.
+    pub after_settling: bool,
+}
+
+/// What a watcher wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Its turn again at this time at the latest; it is told of changes until then.
+    WaitUntil(Instant),
+    /// Its turn again when something has changed.
+    WaitForChange,
+    /// The frame of this moment; it has seen enough.
+    Finish,
+}
+
+/// What it can see when it is its turn.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Now.
+    pub now: Instant,
+    /// The last frame.
+    pub frame: &'a LastFrame,
+    /// The applications, where they can be seen.
+    pub evidence: Option<&'a mut Evidence>,
+}
+
+/// Watches the screen.
+pub trait Watch: Send {
+    /// How long may be between two looks, at the least: each takes the server and us some 0.2 ms.
+    fn interval(&self) -> Duration;
+
+    /// It begins, with the last captured frame and what has changed since the last action.
+    fn begin(&mut self, frame: &LastFrame, since_action: &History);
+
+    /// Something has changed.
+    fn look(&mut self, look: &Look<'_>);
+
+    /// What it wants next.
+    fn turn(&mut self, surroundings: &mut Surroundings<'_>) -> Turn;
+
+    /// How the frame is to be that it ends with.
+    fn request(&self) -> FrameRequest;
+
+    /// It is over: the frame of this moment, or why there is none.
+    fn finish(self: Box<Self>, frame: Result<Frame<'_>, CaptureError>);
+}
