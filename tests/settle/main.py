@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 
+import network
 import store
 import table
 import trial
@@ -82,13 +83,14 @@ def arguments():
     return options
 
 
-def origin(options, evidence):
+def origin(options, evidence, own_network):
     version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
     digest = hashlib.sha256(options.binary.read_bytes()).hexdigest()[:12]
     return {
         "binary": f"{version}, SHA-256 {digest}",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}",
         "evidence in use (`display.info`)": ", ".join(evidence) or "none is listed",
+        "network": "of the harness's own" if own_network else "the machine's: sockets of other programs count as evidence",
         "applications": "in a control group of their own" if options.cgroup else "without a control group of their own",
     }
 
@@ -201,6 +203,7 @@ def main():
     if options.anew and not options.quick:
         (options.output / store.FILE).unlink(missing_ok=True)
     all_cells, settles, told = [], True, False
+    own_network = network.leave()
     with tempfile.TemporaryDirectory(prefix="deskhand-settle-", ignore_cleanup_errors=True) as folder:
         for name in SUBJECTS:
             ours = [scenario for scenario in scenarios if scenario.subject == name]
@@ -218,7 +221,7 @@ def main():
                     all_cells += cells
                     if not options.quick and cells:
                         for cell in cells:
-                            cell.measured = origin(options, bench.evidence)
+                            cell.measured = origin(options, bench.evidence, own_network)
                         with store.updated(options.output, cells) as everything:
                             (options.output / "TABLE.md").write_text(table.markdown(everything, remarks(options, bench)) + "\n", encoding="utf-8")
             finally:
