@@ -77,7 +77,8 @@ class Chromium(Subject):
 
     def prepare(self, folder):
         super().prepare(folder)
-        self.pages, self.frame = Pages(), None
+        # The page's upper left corner on the screen, once it is known.
+        self.pages, self.corner = Pages(), (0, 0)
 
     def command(self):
         sandbox = ["--no-sandbox", "--test-type"] if os.geteuid() == 0 else []
@@ -90,16 +91,18 @@ class Chromium(Subject):
 
     def wait_until_ready(self):
         self._be_shown(60)
-        # Some starts lose the first clicks and keys.
+        super().wait_until_ready()
+        # Some starts lose the first clicks and keys, and some pages believe for a while that their window is larger.
         for _ in range(10):
             self.session("left_click", coordinate=self.place(*self.BLANK))
-            if (report := self._report(3)) and report["presses"]:
-                return super().wait_until_ready()
-        raise Failed("nothing that is clicked or pressed reaches Chromium")
+            report = self._report(3)
+            if report and report["presses"] and report["place"][0] == 0 < report["place"][1] < HEIGHT / 2:
+                self.corner = tuple(map(round, report["place"]))
+                return
+        raise Failed(f"nothing that is clicked or pressed reaches Chromium, or it is not where it should be: {report}")
 
     def _be_shown(self, limit):
-        frame = self.pages.take("that it is shown", self.pages.shown, limit)
-        self.frame = round(frame["left"]), round(frame["top"])
+        self.pages.take("that it is shown", self.pages.shown, limit)
 
     def _report(self, limit):
         """What happened on the page since its last report."""
@@ -124,12 +127,12 @@ class Chromium(Subject):
         self._report(5)
 
     def place(self, x, y):
-        return [self.frame[0] + x, self.frame[1] + y]
+        return [self.corner[0] + x, self.corner[1] + y]
 
     def unjudged(self):
         """What is the browser's own: its rows, whose tabs and buttons fade long after the page is there, and the bubble at the
         bottom that says where a link goes and what is waited for."""
-        return [(0, 0, WIDTH, self.frame[1]), (0, HEIGHT - 26, WIDTH, HEIGHT)]
+        return [(0, 0, WIDTH, self.corner[1]), (0, HEIGHT - 26, WIDTH, HEIGHT)]
 
     def confirm(self, scenario, end):
         report = self._report(5)
