@@ -16,7 +16,8 @@ import Xlib.X
 import Xlib.XK
 
 from cgroups import ControlGroup
-from desktop import HEIGHT, PATIENCE, ROOT, WIDTH, Controller, Display, Failed, Windows, stop, wait_for
+from connections import ForeignDisplay
+from desktop import HEIGHT, PATIENCE, ROOT, WIDTH, Controller, Failed, Windows, stop, wait_for
 from framebuffer import Recorder
 
 CARET = 200  # pixels; a blinking one is not worth waiting for
@@ -112,7 +113,7 @@ class Desk:
         if not line:
             raise Failed(f"deskhand ended with {self.server.wait()}; its log ends with: {self.last_of_log()}")
         ready = json.loads(line)
-        self.display = Display(ready["display"], ready["xauthority"])
+        self.display = ForeignDisplay(ready["display"], ready["xauthority"])
         token = pathlib.Path(ready["token_file"]).read_text().strip()
         self.session = Session(ready["listen"][0], token)
 
