@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 
 use deskhand::{
     desktop::{
-        capture::{Capture, CaptureMethod, CursorOverlay, FrameRequest},
+        capture::{Attendance, Capture, CaptureMethod, CursorOverlay, FrameRequest},
         ended::EndSignal,
     },
     image::pixels::Pixels,
@@ -80,7 +80,8 @@ fn shown(name: &'static str, start: impl FnOnce(&Xvfb) -> Box<dyn std::any::Any>
     let xvfb = Xvfb::start("1024x768");
     let _manager = start_window_manager(&xvfb.display);
     let _running = start(&xvfb);
-    let capture = Capture::start(xvfb.link(), CaptureMethod::SharedMemory, EndSignal::default()).expect("a thread");
+    let capture = Capture::start(xvfb.link(), CaptureMethod::SharedMemory, Attendance::default(), EndSignal::default())
+        .expect("a thread");
     let shoot = || {
         let taken = capture.with_frame(FrameRequest { cursor: CursorOverlay::Without }, |frame| {
             frame.map(|frame| (frame.serial, frame.pixels.rows().flatten().copied().collect::<Vec<u8>>()))

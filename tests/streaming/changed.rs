@@ -18,7 +18,7 @@ fn serial(frame: &Value) -> u64 {
 fn a_change_after_the_answer_is_told_and_one_before_it_is_not() {
     let server = Deskhand::owned("320x240");
     // The pause is longer than what quiet means; nothing on the display tells that something will follow.
-    let reactor = Reactor::start(&server.display, vec![Draw((BOX, 0xff_0000)), Sleep(600), Draw((BOX, 0x00_00ff))]);
+    let mut reactor = Reactor::start(&server.display, &[Draw((BOX, 0xff_0000)), Sleep(600), Draw((BOX, 0x00_00ff))]);
     let (mut hand, mut watching) = (Controller::connect(&server), Controller::connect(&server));
     watching.must("subscribe", json!({"events": ["changed"]}));
     let click = json!({"coordinate": [200, 150], "_meta": {"observe": {}}});
