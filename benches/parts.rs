@@ -38,13 +38,13 @@ fn compare_and_update(bencher: Bencher<'_, '_>, changed_per_cent: usize) {
     let mut captured = text();
     captured.resize(padded_bytes(SIZE), 0);
     let mut frame = LastFrame::new(SIZE);
-    frame.update(captured.as_chunks::<8>().0);
+    frame.update(captured.as_chunks::<8>().0, 0..SIZE.height);
     let changed = captured.len() * changed_per_cent / 100;
     bencher.counter(BytesCount::new(captured.len())).bench_local(|| {
         for byte in captured[..changed].iter_mut().step_by(16) {
             *byte ^= 1;
         }
-        frame.update(captured.as_chunks::<8>().0);
+        frame.update(captured.as_chunks::<8>().0, 0..SIZE.height);
     });
 }
 
@@ -59,7 +59,7 @@ fn png(bencher: Bencher<'_, '_>, (preset, rows): (Preset, usize)) {
         for row in captured.chunks_exact_mut(usize::from(SIZE.width) * 4).take(rows) {
             row[0] ^= 1;
         }
-        frame.update(captured.as_chunks::<8>().0);
+        frame.update(captured.as_chunks::<8>().0, 0..SIZE.height);
         file.clear();
         encoder.update(&frame.pixels().unwrap(), (frame.serial(), frame.tiles()), None, &mut file).unwrap();
     });

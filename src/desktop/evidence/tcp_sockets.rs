@@ -5,6 +5,7 @@
 //! other ends where these are here, too.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     fs,
     os::fd::OwnedFd,
@@ -39,6 +40,9 @@ const FILES: usize = 4096;
 const TICK: Duration = Duration::from_millis(8);
 /// Sent and received in the same tick: an answer, or a question that followed on one. It counts as a question for this long.
 const SAME_TICK: Duration = Duration::from_millis(50);
+/// The same where an answer was being waited for: then what was received was that, and what was sent is the next question, but
+/// for one that was answered in that tick, too. A page that asked for one thing after the other was called settled without this.
+const NEXT_QUESTION: Duration = Duration::from_millis(600);
 
 /// One TCP socket at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +227,8 @@ pub struct TcpWatch {
     /// How much each had received by then.
     before: HashMap<(End, End), u64>,
     owners: Owners,
+    /// Those that waited for an answer when that could last be told.
+    waiting: HashSet<(End, End)>,
     pending: bool,
     received: Option<Instant>,
 }
@@ -233,6 +239,7 @@ impl TcpWatch {
         let all = sockets.others();
         self.before = all.iter().map(|socket| ((socket.local, socket.remote), socket.received_bytes)).collect();
         self.owners = Owners::default();
+        self.waiting.clear();
         (self.begun, self.pending, self.received) = (Some(now), false, None);
     }
 
@@ -251,11 +258,21 @@ impl TcpWatch {
                 self.pending |= !self.before.contains_key(&ends) && self.owners.is_application(socket.inode, processes);
                 continue;
             }
-            let asked = socket.sent < socket.received || (socket.sent == socket.received && socket.sent < SAME_TICK);
+            let asked = match socket.sent.cmp(&socket.received) {
+                Ordering::Less => true,
+                Ordering::Greater => false,
+                Ordering::Equal if self.waiting.contains(&ends) => socket.sent < NEXT_QUESTION,
+                Ordering::Equal => socket.sent < SAME_TICK,
+            };
             let has_moved = socket.sent < since || socket.received < since;
             if !has_moved || !self.owners.is_application(socket.inode, processes) {
                 continue;
             }
+            match socket.sent.cmp(&socket.received) {
+                Ordering::Less => self.waiting.insert(ends),
+                Ordering::Greater => self.waiting.remove(&ends),
+                Ordering::Equal => false,
+            };
             self.pending |= socket.sent < since && asked;
             let before = self.before.entry(ends).or_insert(0);
             if socket.received_bytes > *before && socket.received < since {
@@ -314,6 +331,21 @@ mod tests {
         assert!(watch.pending(), "a question in the tick of the last answer");
         watch.note(&[socket(2, 60, 60, 0)], &[], begun, at(357));
         assert!(!watch.pending(), "an answer in the tick of its question");
+    }
+
+    #[test]
+    fn the_next_question_follows_on_an_answer_in_the_same_tick() {
+        let begun = Instant::now();
+        let at = |milliseconds| begun + Duration::from_millis(milliseconds);
+        let mut watch = TcpWatch { begun: Some(begun), ..TcpWatch::default() };
+        watch.note(&[socket(1, 100, 4000, 10)], &[], begun, at(150));
+        assert!(watch.pending());
+        watch.note(&[socket(1, 90, 90, 20)], &[], begun, at(300));
+        assert!(watch.pending(), "answered, and asked again");
+        watch.note(&[socket(1, 190, 1, 30)], &[], begun, at(400));
+        assert!(!watch.pending());
+        watch.note(&[socket(1, 60, 60, 40)], &[], begun, at(600));
+        assert!(!watch.pending(), "asked, and answered");
     }
 
     #[test]
