@@ -106,7 +106,7 @@ fn pictures_after_the_first_few_allocate_nothing() {
             count(|number| {
                 // Looks and places come round, so that everything has had its largest size after the first few.
                 screen(&mut captured, number % 4, rows(number));
-                frame.update(captured.as_chunks::<8>().0);
+                frame.update(captured.as_chunks::<8>().0, 0..SIZE.height);
                 png.clear();
                 let place = CursorPlace { left: 100, top: i32::try_from(number % FIRST).unwrap() };
                 let overlay = (number % 2 == 0).then_some((&cursor, place));
