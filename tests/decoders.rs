@@ -77,7 +77,7 @@ impl Follower {
                 self.captured[at..at + 4].copy_from_slice(&value.to_le_bytes());
             }
         }
-        self.frame.update(self.captured.as_chunks::<8>().0);
+        self.frame.update(self.captured.as_chunks::<8>().0, 0..self.size.height);
     }
 
     fn pixels(&self) -> Pixels<'_> {
