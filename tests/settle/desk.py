@@ -29,7 +29,7 @@ class Session(Controller):
 
     def __init__(self, address, token):
         super().__init__(address, token)
-        self.answered, self.events = 0.0, []
+        self.answered, self.events, self.has_events = 0.0, [], False
 
     def __call__(self, method, **params):
         number = next(self.numbers)

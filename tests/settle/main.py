@@ -122,6 +122,7 @@ class Bench:
             return
         try:
             session("subscribe", events=["changed"])
+            session.has_events = True
         except Declined as error:
             if error.kind != "unsupported":
                 raise

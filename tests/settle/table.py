@@ -73,12 +73,12 @@ def summary(cells):
         beyond = {name: [one for cell in group for one in cell.beyond] for name, group in groups.items()}
         answers = [one for cell in groups["nothing"] for one in cell.answer]
         reasons = collections.Counter(reason for cell in ours for reason in cell.reasons if reason)
-        told = {right: [told for cell in ours for was, told in zip(cell.right, cell.told) if was == right] for right in (True, False)}
+        known = [(was, told) for cell in ours for was, told in zip(cell.right, cell.told) if told is not None]
+        told = {right: [told for was, told in known if was == right] for right in (True, False)}
         lines.append(row_of([
             f"`{way}`", *right, times(beyond["evidence"]), times(beyond["gaps"]), times(answers),
             ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()) or "–",
-            percentage(sum(told[False]), len(told[False])) if reasons else "–",
-            percentage(sum(told[True]), len(told[True])) if reasons else "–",
+            percentage(sum(told[False]), len(told[False])), percentage(sum(told[True]), len(told[True])),
         ]))  # fmt: skip
     return lines
 

@@ -31,7 +31,7 @@ class Verdict:
     done: float  # from the action until the right picture stood on the screen for good
     wrong_tiles: int
     reason: str = ""  # what Deskhand says of why it answered
-    told: bool = False  # an event said afterwards that the screen has changed
+    told: bool | None = None  # whether an event said afterwards that the screen has changed, where there are events
     load: float = 0.0
     said: float | None = None  # from the action until the application's own account of its end
 
@@ -54,7 +54,8 @@ def run(subject, scenario, kind, number, between=BETWEEN, pictures=None):
         found = _finished(subject, scenario, recorder, max(begun + scenario.own + SPARE, answers[-1].at))
     finally:
         recorder.stop()
-    events = [event for event in subject.session.events_so_far() if event["type"] == "changed"]
+    events = subject.session.events_so_far()
+    told = any(event["type"] == "changed" for event in events) if kind.settles and subject.session.has_events else None
     try:
         said = subject.confirm(scenario, found.end)
     except Failed as error:
@@ -64,7 +65,7 @@ def run(subject, scenario, kind, number, between=BETWEEN, pictures=None):
             subject.session(method, **(parameters(number, subject.place) if callable(parameters) else parameters))
     if scenario.reacts and not found.changed:
         raise Useless("the screen did not change")
-    verdicts = [_verdict(answer, found, begun, bool(events), said) for answer in answers]
+    verdicts = [_verdict(answer, found, begun, told, said) for answer in answers]
     for answer, verdict in zip(answers, verdicts):
         if pictures and not verdict.right:
             name = f"{scenario.name}-{answer.way}-{number}"
