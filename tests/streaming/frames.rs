@@ -167,6 +167,8 @@ fn a_subscriber_that_never_reads_costs_the_others_nothing_and_the_server_little(
     for viewer in &mut viewers {
         assert_exact(viewer, &mut eyes);
     }
+    // Its answers have room whatever the streams have queued.
+    let asked = asleep.send("screenshot", json!({}));
     let before = resident(&server.process);
     for step in 0..40 {
         // All of it changes, and nothing of it can be compressed: 2.4 MB a frame.
@@ -180,10 +182,11 @@ fn a_subscriber_that_never_reads_costs_the_others_nothing_and_the_server_little(
     }
     let grown = resident(&server.process).saturating_sub(before);
     eprintln!("8 subscribers, one asleep: {before} KiB, {grown} KiB more after 10 whole frames");
-    // One whole frame for the sleeper, one for each that is just being sent, and what the allocator keeps.
+    // One whole frame and an answer for the sleeper, one frame for each that is just being sent, and what the allocator keeps.
     assert!(grown < 24 * 1024, "{grown} KiB more than {before}");
     // It is served when it wakes up: two frames and no more.
     let event = asleep.event(|event| event["type"] == "frames");
     assert_eq!(event["full"], true);
+    asleep.answer(asked).unwrap();
     asleep.must("ping", json!({}));
 }
