@@ -1,9 +1,6 @@
 //! Frames: what is rebuilt from them is the screen, for readers of every speed.
 
-use std::{
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use serde_json::json;
 
@@ -34,31 +31,6 @@ fn a_picture_rebuilt_from_differences_is_the_screen_at_every_quiet_point() {
         }
     }
     assert_exact(&mut viewer, &mut eyes);
-}
-
-#[test]
-#[ignore = "soak: ten minutes of video"]
-fn ten_minutes_of_video_are_rebuilt_exactly() {
-    let server = Deskhand::owned("1024x768");
-    let mut eyes = Controller::connect(&server);
-    let mut viewers: Vec<Viewer> = (0..3).map(|_| Viewer::connect(&server)).collect();
-    let mut video = Video::on(&server.display);
-    let end = Instant::now() + Duration::from_secs(600);
-    let mut quiet_points = 0;
-    while Instant::now() < end {
-        for _ in 0..30 {
-            video.step();
-            // Thirty pictures a second, as a video has them.
-            thread::sleep(Duration::from_millis(33));
-        }
-        for viewer in &mut viewers {
-            assert_exact(viewer, &mut eyes);
-        }
-        quiet_points += 1;
-    }
-    for viewer in &viewers {
-        eprintln!("{quiet_points} quiet points, {} frames, {} bytes of tiles", viewer.frames, viewer.bytes);
-    }
 }
 
 #[test]
