@@ -64,8 +64,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.shared.subscriptions.close_all(&self.shared.engine);
         self.shared.engine.end_session(&self.shared.client);
+        self.shared.subscriptions.close_all(&self.shared.engine);
     }
 }
 

@@ -8,6 +8,7 @@ mod cost;
 mod cursor;
 mod displays;
 mod frames;
+mod playing;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

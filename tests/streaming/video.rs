@@ -3,7 +3,7 @@
 use deskhand::desktop::connection::Link;
 use x11rb::{
     connection::Connection as _,
-    protocol::xproto::{ChangeGCAux, ConnectionExt as _, CreateGCAux, Gcontext, ImageFormat, Rectangle},
+    protocol::xproto::{ChangeGCAux, ConnectionExt as _, CreateGCAux, Gcontext, ImageFormat, Rectangle, SubwindowMode},
 };
 
 use crate::support::Display;
@@ -24,7 +24,9 @@ impl Video {
         };
         let link = Link::open(&target, crate::support::PATIENCE).unwrap();
         let context = link.connection.generate_id().unwrap();
-        link.connection.create_gc(context, link.root, &CreateGCAux::new()).unwrap();
+        // Over windows too.
+        let over = CreateGCAux::new().subwindow_mode(SubwindowMode::INCLUDE_INFERIORS);
+        link.connection.create_gc(context, link.root, &over).unwrap();
         Self { link, context, random: 0x9E37_79B9_7F4A_7C15 }
     }
 

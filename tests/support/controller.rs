@@ -21,8 +21,8 @@ use super::{Deskhand, PATIENCE, Picture};
 const FIRST_ID: u64 = 1000;
 
 /// A stream under a WebSocket.
-pub trait Carrier: Read + Write {}
-impl<T: Read + Write> Carrier for T {}
+pub trait Carrier: Read + Write + Send {}
+impl<T: Read + Write + Send> Carrier for T {}
 
 /// Why there is no WebSocket: the status that the server answered the upgrade with.
 #[derive(Debug, PartialEq, Eq)]
