@@ -158,6 +158,28 @@ fn subscriptions() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
+/// What waits for the display, and tells of its windows.
+fn waits() -> Vec<(&'static str, Vec<Value>)> {
+    vec![
+        ("windows.list", vec![json!({}), json!({"class": "recorder"})]),
+        (
+            "wait_for",
+            vec![
+                json!({"stable": {"quiet_ms": 1}, "timeout_ms": 10_000}),
+                json!({"change": {"since": "1-0", "region": [0, 0, 64, 48]}, "timeout_ms": 10_000}),
+                json!({"change": {}, "timeout_ms": 1}),
+                json!({"window": {"class": "recorder"}, "timeout_ms": 10_000}),
+                json!({"window": {"title": "recorder", "gone": true}, "timeout_ms": 1}),
+                json!({"change": {"since": "2-1"}, "timeout_ms": 1}),
+                json!({"change": {}, "timeout_ms": 300_001}),
+                json!({"stable": {"quiet_ms": 0}, "timeout_ms": 1}),
+                json!({"window": {}, "timeout_ms": 1}),
+                json!({"change": {}, "window": {"class": "recorder"}, "timeout_ms": 1}),
+            ],
+        ),
+    ]
+}
+
 /// Replaces what differs from run to run by its type.
 fn normalise(value: &mut Value) {
     match value {
@@ -168,6 +190,8 @@ fn normalise(value: &mut Value) {
                     "queue_us" | "act_us" | "settle_us" | "capture_us" | "encode_us" | "bytes" | "waited_ms" => {
                         *value = json!("<number>");
                     }
+                    // An X id is given by the server.
+                    "id" if value.is_number() => *value = json!("<number>"),
                     // What this machine has.
                     "evidence" => *value = json!("<evidence>"),
                     "name" if value.as_str().is_some_and(|name| name.starts_with(':')) => *value = json!("<display>"),
@@ -189,7 +213,7 @@ fn requests_and_answers_are_as_recorded() {
     let _window = Recorder::open_with(&server.display, &whole_screen);
     let mut controller = Controller::connect(&server);
     let mut wrong = Vec::new();
-    for (method, cases) in requests().into_iter().chain(subscriptions()) {
+    for (method, cases) in requests().into_iter().chain(subscriptions()).chain(waits()) {
         let exchanges: Vec<Value> = cases
             .into_iter()
             .map(|params| {
@@ -243,7 +267,8 @@ fn every_method_that_is_served_has_a_golden_file() {
     let methods = controller
         .must("initialize", json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}}))["methods"]
         .clone();
-    let covered: Vec<_> = requests().into_iter().chain(subscriptions()).map(|(method, _)| method).collect();
+    let covered: Vec<_> =
+        requests().into_iter().chain(subscriptions()).chain(waits()).map(|(method, _)| method).collect();
     for method in methods.as_array().unwrap() {
         assert!(covered.contains(&method.as_str().unwrap()), "{method} has no golden file");
     }

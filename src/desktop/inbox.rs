@@ -22,6 +22,10 @@ use super::{
     stream::remaining,
 };
 
+/// How many events are taken in before questions and the time get their turn: a storm of them can last, and this many take
+/// a few milliseconds.
+const EVENTS_AT_ONCE: usize = 4096;
+
 /// Wakes the thread when the last question has been asked: nobody is there any more.
 #[derive(Debug)]
 struct WakeAtTheEnd(Waker);
@@ -110,14 +114,20 @@ impl<T> Inbox<T> {
                 Err(TryRecvError::Disconnected) => return Ok(Next::Closed),
                 Err(TryRecvError::Empty) => {}
             }
-            let mut hearing = Hearing::GoOn;
-            while let Some((event, after)) = link.next_event()? {
+            let (mut hearing, mut heard) = (Hearing::GoOn, 0);
+            while heard < EVENTS_AT_ONCE
+                && let Some((event, after)) = link.next_event()?
+            {
                 hearing = hearing.max(hear(&event, after));
+                heard += 1;
             }
             if hearing == Hearing::Stop {
                 return Ok(Next::Heard);
             }
             let Some(timeout) = remaining(until) else { return Ok(Next::Timeout) };
+            if heard == EVENTS_AT_ONCE {
+                continue;
+            }
             let stream = link.connection.stream();
             let mut descriptors = [PollFd::new(stream, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
             match poll(&mut descriptors, timeout.as_ref()) {

@@ -62,6 +62,7 @@ pub mod toplevel;
 pub mod turn;
 pub mod unix_sockets;
 pub mod unread;
+pub mod windows;
 mod worker;
 pub mod xauthority;
 pub mod xkb_map;
@@ -80,6 +81,7 @@ use self::{
     observer::Observer,
     pointer_watch::PointerWatch,
     target::Target,
+    windows::Windows,
 };
 use crate::protocol::{display::DisplayNumber, units::NativeSize};
 
@@ -90,6 +92,7 @@ pub struct Desktop {
     capture: Capture,
     observer: Observer,
     pointer_watch: PointerWatch,
+    windows: Windows,
     ended: EndSignal,
     display: DisplayNumber,
     xauthority: Option<PathBuf>,
@@ -130,8 +133,9 @@ impl Desktop {
         let capture = Capture::start(link, method, attendance, ended.clone()).map_err(thread)?;
         let observer = Observer::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let pointer_watch = PointerWatch::new(target.clone());
-        let xauthority = target.xauthority.clone();
-        Ok(Self { input, capture, observer, pointer_watch, ended, display: target.display, xauthority, size })
+        let windows = Windows::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
+        let (display, xauthority) = (target.display, target.xauthority.clone());
+        Ok(Self { input, capture, observer, pointer_watch, windows, ended, display, xauthority, size })
     }
 
     /// The display's name, such as `:99`.
@@ -162,6 +166,11 @@ impl Desktop {
     /// The pointer, for those who want to follow it.
     pub const fn pointer_watch(&self) -> &PointerWatch {
         &self.pointer_watch
+    }
+
+    /// Which windows there are.
+    pub const fn windows(&self) -> &Windows {
+        &self.windows
     }
 
     /// The file whose cookie opened the display.

@@ -58,14 +58,14 @@ impl Context<'_> {
         tokio::select! {
             biased;
             done = done => {
-                done.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost before the picture was taken"))
+                done.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost while the request waited for it"))
             }
             () = self.job.cancellation.cancelled() => {
-                Err(Failure::new(ErrorKind::Cancelled, "the request was cancelled before the picture was ready"))
+                Err(Failure::new(ErrorKind::Cancelled, "the request was cancelled while it waited for the display"))
             }
             () = deadline => Err(Failure::new(
                 ErrorKind::DeadlineExceeded,
-                "the picture was not ready before the deadline; give it more time with deadline_ms",
+                "the deadline passed while the request waited for the display; give it more time with deadline_ms",
             )),
         }
     }

@@ -7,15 +7,21 @@ use super::{
     outcome::Reply,
     state::{Engine, Ownership},
 };
-use crate::protocol::{
-    answer::{
-        ActionResult, DisplayInfoResult, DisplayInformation, InitializeResult, ServerInformation, StatusResult, Timing,
+use crate::{
+    desktop::windows::{WindowFocus, WindowInfo},
+    plan::fit::Geometry,
+    protocol::{
+        answer::{
+            ActionResult, DisplayInfoResult, DisplayInformation, InitializeResult, ServerInformation, StatusResult,
+            Timing,
+        },
+        answer_text,
+        error::{ErrorKind, Failure},
+        initialize::PROTOCOL,
+        meta::Meta,
+        method, schema,
+        window::{ListedWindow, WindowsResult},
     },
-    answer_text,
-    error::{ErrorKind, Failure},
-    initialize::PROTOCOL,
-    meta::Meta,
-    method, schema,
 };
 
 /// The colour depth that every desktop here has: others are refused when it is opened.
@@ -40,6 +46,24 @@ pub async fn display(context: &Context<'_>) -> Result<Reply, Failure> {
         sandbox: "off",
     };
     Ok(Reply::text(answer_text::result(&context.job.prepared.id, &result)))
+}
+
+/// `windows.list`.
+///
+/// # Errors
+/// `cancelled`, `deadline_exceeded`, `display_lost`.
+pub async fn windows(context: &Context<'_>) -> Result<Reply, Failure> {
+    let windows = context.wait_for(context.live.desktop.windows().list()).await??;
+    let result = WindowsResult { windows: windows.iter().map(|window| listed(window, &context.geometry)).collect() };
+    Ok(Reply::text(answer_text::result(&context.job.prepared.id, &result)))
+}
+
+/// A window as a session is told of it.
+pub fn listed(window: &WindowInfo, geometry: &Geometry) -> ListedWindow {
+    let [instance, class] = window.seen.class.clone();
+    let [x, y, width, height] = geometry.from_native_rectangle(window.place);
+    let active = window.focus == WindowFocus::Here;
+    ListedWindow { id: window.id, class, instance, title: window.seen.title.clone(), x, y, width, height, active }
 }
 
 /// `cursor_position`, written behind `text`.

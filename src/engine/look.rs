@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     desktop::{
-        capture::{CursorOverlay, Frame, FrameRequest},
+        capture::{CursorOverlay, Frame, FrameRequest, awaiting::AwaitRequest},
         settle::settling::SettleRequest,
     },
     plan::fit::{Geometry, ZoomTarget},
@@ -20,9 +20,10 @@ use crate::{
         encoding::Encoding,
         error::Failure,
         initialize::ImageTransfer,
-        meta::CursorDrawing,
+        meta::{CursorDrawing, Meta},
         observe::{ObservedImage, Settled},
         units::FrameId,
+        wait_for::{Outcome, WaitForResult, Waited},
     },
 };
 
@@ -61,6 +62,8 @@ struct Order {
     attachment: u64,
     held: Held,
     acted: Acted,
+    /// What `wait_for` came to, whose result is another one than an action's.
+    waited: Option<Waited>,
     /// When the picture was asked for.
     asked: Instant,
     text: String,
@@ -93,6 +96,62 @@ pub async fn effect(context: &Context<'_>, wait: Wait, acted: Acted, text: Strin
     take(context, view, Some((wait, since)), acted, text).await
 }
 
+/// Waits for the screen and writes what that came to behind `text`, with the picture of that moment. Without a wait there is
+/// none: what was waited for is the case.
+///
+/// # Errors
+/// Why there is no picture.
+pub async fn awaited(
+    context: &Context<'_>,
+    view: View,
+    wait: Option<AwaitRequest>,
+    text: String,
+) -> Result<Written, Failure> {
+    let order = order(context, Some(view), Acted::default(), text);
+    let answer = |frame: &Frame<'_>, waited, order| {
+        STUDIO.with_borrow_mut(|studio| write(studio, frame, None, Order { waited: Some(waited), ..order }))
+    };
+    let (capture, asked) = (context.live.desktop.capture(), context.job.received);
+    let taken = match wait {
+        None => capture.with_frame(frame_request(&context.job.prepared.meta), move |frame| {
+            answer(&frame?, Waited { outcome: Outcome::Met, time: asked.elapsed() }, order)
+        }),
+        Some(wait) => capture.when(wait, move |waited| {
+            let (frame, waited) = waited?;
+            answer(&frame, waited, order)
+        }),
+    };
+    let written = context.wait_for(taken).await??;
+    context.engine.sessions().saw_picture(context.client.id, context.live.epoch);
+    Ok(written)
+}
+
+/// How a frame must be for the pictures of a request.
+pub const fn frame_request(meta: &Meta) -> FrameRequest {
+    let cursor = match meta.cursor {
+        CursorDrawing::Without => CursorOverlay::Without,
+        CursorDrawing::With => CursorOverlay::With,
+    };
+    FrameRequest { cursor }
+}
+
+fn order(context: &Context<'_>, view: Option<View>, acted: Acted, text: String) -> Order {
+    Order {
+        view,
+        geometry: context.geometry,
+        epoch: context.live.epoch.0,
+        encoding: context.job.prepared.meta.encoding,
+        seen: context.seen,
+        transfer: context.client.options().images,
+        attachment: context.client.next_attachment(),
+        held: context.live.desktop.input().held(),
+        acted,
+        waited: None,
+        asked: Instant::now(),
+        text,
+    }
+}
+
 async fn take(
     context: &Context<'_>,
     view: Option<View>,
@@ -100,26 +159,8 @@ async fn take(
     acted: Acted,
     text: String,
 ) -> Result<Written, Failure> {
-    let meta = &context.job.prepared.meta;
-    let options = context.client.options();
-    let order = Order {
-        view,
-        geometry: context.geometry,
-        epoch: context.live.epoch.0,
-        encoding: meta.encoding,
-        seen: context.seen,
-        transfer: options.images,
-        attachment: context.client.next_attachment(),
-        held: context.live.desktop.input().held(),
-        acted,
-        asked: Instant::now(),
-        text,
-    };
-    let cursor = match meta.cursor {
-        CursorDrawing::Without => CursorOverlay::Without,
-        CursorDrawing::With => CursorOverlay::With,
-    };
-    let (capture, request) = (context.live.desktop.capture(), FrameRequest { cursor });
+    let order = order(context, view, acted, text);
+    let (capture, request) = (context.live.desktop.capture(), frame_request(&context.job.prepared.meta));
     let since = wait.as_ref().map(|(_, since)| *since);
     let answer =
         |frame: &Frame<'_>, settled, order| STUDIO.with_borrow_mut(|studio| write(studio, frame, settled, order));
@@ -167,6 +208,11 @@ fn write(studio: &mut Studio, frame: &Frame<'_>, settled: Option<Settled>, order
             })
         }
     };
+    written.timing = timing;
+    if let Some(waited) = order.waited {
+        answer_text::push_result(&mut written.text, &WaitForResult::new(waited, Some(id)), part);
+        return Ok(written);
+    }
     let result = ActionResult {
         output: None,
         notches: order.acted.notches,
@@ -177,6 +223,5 @@ fn write(studio: &mut Studio, frame: &Frame<'_>, settled: Option<Settled>, order
         settled,
     };
     answer_text::push_result(&mut written.text, &result, part);
-    written.timing = timing;
     Ok(written)
 }

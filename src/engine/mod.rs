@@ -22,3 +22,4 @@ pub mod service;
 pub mod state;
 pub mod streaming;
 mod studio;
+pub mod wait_for;

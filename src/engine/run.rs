@@ -12,6 +12,7 @@ use super::{
     outcome::Reply,
     seen::Seen,
     state::Engine,
+    wait_for,
 };
 use crate::{
     observe::audit::{Intent, Outcome},
@@ -72,6 +73,8 @@ async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
         }
         Call::Batch(actions) => batch::run(context, actions).await,
         Call::DisplayInfo => information::display(context).await,
+        Call::WindowsList => information::windows(context).await,
+        Call::WaitFor(wait) => wait_for::run(context, wait).await,
         // Answered where they arrive: they never wait.
         Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::Stream(_) => {
             Err(Failure::new(ErrorKind::Internal, "a request that is answered at once was queued"))

@@ -4,7 +4,7 @@
 use crate::protocol::{
     error::{ErrorKind, Failure},
     screen::{CoordinateSpace, ScreenFit},
-    units::{Coordinate, NativePoint, NativeRegion, NativeSize, Region, ScreenSize},
+    units::{Coordinate, NativePoint, NativeRectangle, NativeRegion, NativeSize, Region, ScreenSize},
 };
 
 /// How many parts an edge has in the `normalized_1000` space.
@@ -93,6 +93,15 @@ impl Geometry {
         [convert(point.x, self.native.width, width).into(), convert(point.y, self.native.height, height).into()]
     }
 
+    /// A rectangle on the display in the session's coordinates: left edge, top edge, width, height. It has at least one unit
+    /// each way, and lies outside the screen where the rectangle does.
+    pub fn from_native_rectangle(&self, rectangle: NativeRectangle) -> [i32; 4] {
+        let (width, height) = self.extent();
+        let (x, across) = convert_span(rectangle.x, rectangle.width, self.native.width, width);
+        let (y, down) = convert_span(rectangle.y, rectangle.height, self.native.height, height);
+        [x, y, across, down]
+    }
+
     /// What a `zoom` of this region captures, and the size of its picture: the region fills the session's screen in one
     /// direction and keeps its proportions. `out_of_range` for a region that is empty, inverted or not all inside.
     pub fn zoom_region(&self, region: Region) -> Result<ZoomTarget, Failure> {
@@ -146,6 +155,16 @@ impl Geometry {
 /// ⌊(value + ½) · to / from⌋, which is below `to` because `value` is below `from`.
 fn convert(value: u16, from: u16, to: u16) -> u16 {
     narrow((2 * u64::from(value) + 1) * u64::from(to) / (2 * u64::from(from)))
+}
+
+/// The rule of [`convert`] for the first and the last pixel of a span that may begin before 0 and end after `from`: the first
+/// unit, and how many there are.
+fn convert_span(start: i16, length: u16, from: u16, to: u16) -> (i32, i32) {
+    let convert = |value: i64| ((2 * value + 1) * i64::from(to)).div_euclid(2 * i64::from(from));
+    let first = convert(start.into());
+    let last = convert(i64::from(start) + i64::from(length.max(1)) - 1);
+    let narrow = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
+    (narrow(first), narrow(last - first + 1))
 }
 
 /// The native pixels, start and length, that the half-open span covers wholly or in part.
@@ -232,6 +251,20 @@ mod tests {
         let target = normalized.zoom_region(Region { x0: 500, y0: 0, x1: 1000, y1: 500 }).unwrap();
         assert_eq!(target.native, NativeRegion { x: 960, y: 0, width: 960, height: 540 });
         assert_eq!(target.output, ScreenSize { width: 960, height: 540 });
+    }
+
+    #[test]
+    fn rectangles_keep_their_place_also_outside_the_screen() {
+        let rectangle = NativeRectangle { x: -30, y: 1000, width: 60, height: 200 };
+        let native = Geometry::new(NATIVE, ScreenFit::Native, CoordinateSpace::Screen);
+        assert_eq!(native.from_native_rectangle(rectangle), [-30, 1000, 60, 200]);
+        let half = Geometry::new(NATIVE, long_edge(960), CoordinateSpace::Screen);
+        assert_eq!(half.from_native_rectangle(rectangle), [-15, 500, 30, 100]);
+        let dot = NativeRectangle { x: 101, y: -1, width: 1, height: 1 };
+        assert_eq!(half.from_native_rectangle(dot), [50, -1, 1, 1]);
+        let normalized = Geometry { space: CoordinateSpace::Normalized1000, ..half };
+        let whole = NativeRectangle { x: 0, y: 0, width: 1920, height: 1080 };
+        assert_eq!(normalized.from_native_rectangle(whole), [0, 0, 1000, 1000]);
     }
 
     #[test]

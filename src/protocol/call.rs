@@ -15,6 +15,7 @@ use super::{
     params::NoParams,
     request::{Rejected, Request, RequestId},
     subscription::{AcknowledgeParams, StreamCall, SubscribeParams, UnsubscribeParams},
+    wait_for::{WaitFor, WaitForParams},
     wire::{self, Object},
 };
 
@@ -33,6 +34,10 @@ pub enum Call {
     DisplayInfo,
     /// Begins, ends or paces a subscription.
     Stream(StreamCall),
+    /// Tells which windows there are.
+    WindowsList,
+    /// Waits for something on the display.
+    WaitFor(WaitFor),
     /// One action.
     Act(Action),
     /// Several actions; at least one.
@@ -45,9 +50,14 @@ impl Call {
         match self {
             Self::Act(action) => action.is_input(),
             Self::Batch(actions) => actions.iter().any(Action::is_input),
-            Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status | Self::DisplayInfo | Self::Stream(_) => {
-                false
-            }
+            Self::Initialize(_)
+            | Self::Ping
+            | Self::Cancel(_)
+            | Self::Status
+            | Self::DisplayInfo
+            | Self::Stream(_)
+            | Self::WindowsList
+            | Self::WaitFor(_) => false,
         }
     }
 
@@ -61,6 +71,8 @@ impl Call {
                 | Self::Status
                 | Self::DisplayInfo
                 | Self::Stream(_)
+                | Self::WindowsList
+                | Self::WaitFor(_)
                 | Self::Act(Action::CursorPosition)
         )
     }
@@ -97,6 +109,8 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("subscribe", _) => Call::Stream(method::read::<SubscribeParams>(params)?.check()?),
             ("unsubscribe", _) => Call::Stream(method::read::<UnsubscribeParams>(params)?.into()),
             ("frames.ack", _) => Call::Stream(method::read::<AcknowledgeParams>(params)?.into()),
+            ("windows.list", _) => method::read::<NoParams>(params).map(|NoParams {}| Call::WindowsList)?,
+            ("wait_for", _) => Call::WaitFor(method::read::<WaitForParams>(params)?.check()?),
             ("computer", _) => Call::Act(computer::read(params, meta.tool)?),
             ("batch", _) => Call::Batch(batch(params, meta.tool)?),
             _ => method::read::<NoParams>(params).map(|NoParams {}| Call::Ping)?,

@@ -16,6 +16,7 @@ use super::{
         WaitParams, ZoomParams,
     },
     subscription::{AcknowledgeParams, SubscribeParams, UnsubscribeParams},
+    wait_for::WaitForParams,
     wire,
 };
 
@@ -126,11 +127,11 @@ pub(super) static METHODS: &[Method] = &[
     later("display.reset"),
     later("clipboard.read"),
     later("clipboard.write"),
-    later("windows.list"),
+    control::<NoParams>("windows.list"),
     later("windows.activate"),
     later("windows.move"),
     later("windows.close"),
-    later("wait_for"),
+    control::<WaitForParams>("wait_for"),
 ];
 
 /// Finds a method that this version has.

@@ -27,5 +27,6 @@ pub mod screen;
 pub mod subscription;
 pub mod token;
 pub mod units;
+pub mod wait_for;
 pub mod window;
 pub mod wire;

@@ -11,6 +11,8 @@ use super::{
     meta::MetaParams,
     method::{Kind, METHODS},
     subscription::{EventParams, SubscribeResult},
+    wait_for::WaitForResult,
+    window::WindowsResult,
 };
 
 /// Every named limit with its value, for `initialize` and the schema.
@@ -32,6 +34,7 @@ pub fn limits() -> Map<String, Value> {
         ("requests_in_flight", limits::REQUESTS_IN_FLIGHT.into()),
         ("deadline_ms", limits::DEADLINE_MS_MAX.into()),
         ("pace_ms", limits::PACE_MS_MAX.into()),
+        ("wait_for_ms", limits::WAIT_FOR_MS_MAX.into()),
         ("handshake_ms", milliseconds(limits::HANDSHAKE_TIME)),
         ("header_bytes", limits::HEADER_BYTES.into()),
         ("header_lines", limits::HEADER_LINES.into()),
@@ -61,6 +64,8 @@ pub fn document() -> Value {
                 ("status", _) => generator.subschema_for::<StatusResult>().to_value(),
                 ("subscribe", _) => generator.subschema_for::<SubscribeResult>().to_value(),
                 ("display.info", _) => generator.subschema_for::<DisplayInfoResult>().to_value(),
+                ("windows.list", _) => generator.subschema_for::<WindowsResult>().to_value(),
+                ("wait_for", _) => generator.subschema_for::<WaitForResult>().to_value(),
                 (_, Kind::Action(_)) | ("computer", _) => generator.subschema_for::<ActionResult>().to_value(),
                 _ => json!({ "type": "object" }),
             };

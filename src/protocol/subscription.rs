@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::{ErrorKind, Failure},
+    window::ListedWindow,
     wire::Whole,
 };
 
@@ -32,7 +33,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Those that this version sends. The others are part of the contract all the same.
-    const SENT: [Self; 3] = [Self::Frames, Self::Changed, Self::Cursor];
+    const SENT: [Self; 4] = [Self::Frames, Self::Changed, Self::Cursor, Self::Windows];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -173,6 +174,11 @@ pub enum Event {
         /// The name of its shape, where the application has given it one.
         #[serde(skip_serializing_if = "Option::is_none")]
         shape: Option<String>,
+    },
+    /// A window has come, gone, moved, or says something else of itself; or the keyboard has gone to another one.
+    Windows {
+        /// All of them, as in `windows.list`.
+        windows: Vec<ListedWindow>,
     },
 }
 

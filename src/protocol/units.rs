@@ -54,6 +54,19 @@ impl NativeRegion {
     }
 }
 
+/// A rectangle on the X root window as X11 carries it, which may lie outside the screen in part or altogether: a window's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NativeRectangle {
+    /// Left edge.
+    pub x: i16,
+    /// Top edge.
+    pub y: i16,
+    /// Width.
+    pub width: u16,
+    /// Height.
+    pub height: u16,
+}
+
 /// A position as the controller sent it, not yet checked against any screen: whole numbers in the session's coordinate space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coordinate {

@@ -1,7 +1,7 @@
-//! Which window is meant: `_meta.expect_window`.
+//! Which window is meant (`_meta.expect_window`, `wait_for`), and which windows there are (`windows.list`).
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     error::{ErrorKind, Failure},
@@ -39,17 +39,47 @@ pub struct SeenWindow {
     pub title: String,
 }
 
+/// `windows.list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WindowsResult {
+    /// The windows that are mapped and not all beside the screen, also where others cover them, in stacking order: the lowest
+    /// first. Of more than 512 the topmost.
+    pub windows: Vec<ListedWindow>,
+}
+
+/// A window that an application has on the screen. Place and size are those of its content, without the window manager's frame,
+/// in the session's coordinates; a part of it may lie outside the screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ListedWindow {
+    /// Its X id.
+    pub id: u32,
+    /// The class of `WM_CLASS`, sanitised; empty where it has none.
+    pub class: String,
+    /// The instance of `WM_CLASS`, likewise.
+    pub instance: String,
+    /// The title, likewise.
+    pub title: String,
+    /// The left edge.
+    pub x: i32,
+    /// The upper edge.
+    pub y: i32,
+    /// At least 1.
+    pub width: i32,
+    /// At least 1.
+    pub height: i32,
+    /// Whether keys go to it.
+    pub active: bool,
+}
+
 impl WindowParams {
     /// # Errors
     /// `invalid_params` when nothing is given or something empty, `out_of_range` for an id that no window has.
     pub fn check(self) -> Result<WindowMatch, Failure> {
-        let invalid = |message: &str| Err(Failure::new(ErrorKind::InvalidParams, message));
         if self.id.is_none() && self.class.is_none() && self.title.is_none() {
-            return invalid("expect_window names no window; give at least one of id, class, title");
+            let message = "expect_window names no window; give at least one of id, class, title";
+            return Err(Failure::new(ErrorKind::InvalidParams, message));
         }
-        if self.class.as_deref() == Some("") || self.title.as_deref() == Some("") {
-            return invalid("expect_window has an empty class or title, which says nothing; leave it out");
-        }
+        check_texts("expect_window", self.class.as_deref(), self.title.as_deref())?;
         // The three highest bits of a resource id are zero (X11 protocol, "Types"), and 0 is no window.
         let id = self.id.map(|Whole(id)| {
             let valid = u32::try_from(id).ok().filter(|id| (1..=0x1fff_ffff).contains(id));
@@ -59,7 +89,30 @@ impl WindowParams {
     }
 }
 
+/// # Errors
+/// `invalid_params` for a text that every window fits.
+fn check_texts(name: &str, class: Option<&str>, title: Option<&str>) -> Result<(), Failure> {
+    if class == Some("") || title == Some("") {
+        let message = format!("{name} has an empty class or title, which says nothing; leave it out");
+        return Err(Failure::new(ErrorKind::InvalidParams, message));
+    }
+    Ok(())
+}
+
 impl WindowMatch {
+    /// A window by class, title or both, given in the parameter `name`.
+    ///
+    /// # Errors
+    /// `invalid_params` when nothing is given or something empty.
+    pub(super) fn new(name: &str, class: Option<String>, title: Option<String>) -> Result<Self, Failure> {
+        if class.is_none() && title.is_none() {
+            let message = format!("{name} names no window; give class, title or both");
+            return Err(Failure::new(ErrorKind::InvalidParams, message));
+        }
+        check_texts(name, class.as_deref(), title.as_deref())?;
+        Ok(Self { id: None, class, title })
+    }
+
     /// Whether this is the window that is meant.
     pub fn accepts(&self, window: &SeenWindow) -> bool {
         self.id.is_none_or(|id| window.ids.contains(&id))

@@ -259,7 +259,9 @@ impl Session {
     fn turn(&self, request: &Prepared) -> Turn {
         match &request.call {
             Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::Stream(_) => Turn::Immediate,
-            Call::DisplayInfo | Call::Act(Action::CursorPosition) => Turn::AtOnce,
+            Call::DisplayInfo | Call::WindowsList | Call::WaitFor(_) | Call::Act(Action::CursorPosition) => {
+                Turn::AtOnce
+            }
             Call::Act(Action::Screenshot | Action::Zoom { .. }) => self.looking_turn(request),
             Call::Batch(actions) if actions.iter().all(Action::is_read) => self.looking_turn(request),
             Call::Act(_) | Call::Batch(_) => Turn::Input,
@@ -287,9 +289,14 @@ fn is_input(call: &Call) -> bool {
     match call {
         Call::Act(action) => acts(action),
         Call::Batch(actions) => actions.iter().any(acts),
-        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::DisplayInfo | Call::Stream(_) => {
-            false
-        }
+        Call::Initialize(_)
+        | Call::Ping
+        | Call::Cancel(_)
+        | Call::Status
+        | Call::DisplayInfo
+        | Call::Stream(_)
+        | Call::WindowsList
+        | Call::WaitFor(_) => false,
     }
 }
 
@@ -307,6 +314,7 @@ fn uses_coordinates(call: &Call) -> bool {
     match call {
         Call::Act(action) => positioned(action),
         Call::Batch(actions) => actions.iter().any(positioned),
+        Call::WaitFor(wait) => wait.region().is_some(),
         _ => false,
     }
 }
@@ -382,6 +390,10 @@ mod tests {
         let wait = r#""wait","params":{"duration":0}"#;
         assert_eq!(sessions.admit(observer, &request(2, wait), FIRST), Ok(Turn::Input), "it takes its turn");
         assert_eq!(sessions.status(observer).0.holder, LeaseHolder::None, "and no lease");
+        let wait_for = r#""wait_for","params":{"change":{},"timeout_ms":1}"#;
+        for (id, looking) in [(3, wait_for), (4, r#""windows.list""#)] {
+            assert_eq!(sessions.admit(observer, &request(id, looking), FIRST), Ok(Turn::AtOnce), "{looking}");
+        }
     }
 
     #[test]
@@ -401,6 +413,8 @@ mod tests {
         assert_eq!(refused(sessions.admit(session, &request(2, CLICK), SECOND)), ErrorKind::StaleFrame);
         let zoom = r#""zoom","params":{"region":[0,0,5,5]}"#;
         assert_eq!(refused(sessions.admit(session, &request(3, zoom), SECOND)), ErrorKind::StaleFrame);
+        let region = r#""wait_for","params":{"change":{"region":[0,0,5,5]},"timeout_ms":1}"#;
+        assert_eq!(refused(sessions.admit(session, &request(7, region), SECOND)), ErrorKind::StaleFrame);
         assert_eq!(sessions.admit(session, &request(4, r#""key","params":{"text":"a"}"#), SECOND), Ok(Turn::Input));
         assert_eq!(sessions.admit(session, &request(5, r#""screenshot""#), SECOND), Ok(Turn::Ordered));
         sessions.saw_picture(session, DisplayEpoch(2));

@@ -118,9 +118,11 @@ impl Arena {
         self.ask("type", json!({ "text": text }), Deed::Text(text.clone()), rules);
         self.ask("mouse_move", json!({"coordinate": [y, x / 2]}), Deed::Look, rules);
         for (method, params) in [
-            ("screenshot", json!({})),
+            // An attack that keeps the machine busy looks like a reaction that has not ended.
+            ("screenshot", json!({"_meta": {"observe": {"timeout_ms": 1000}}})),
             ("cursor_position", json!({})),
             ("display.info", json!({})),
+            ("windows.list", json!({})),
             ("status", json!({})),
             ("ping", json!({})),
         ] {
@@ -135,8 +137,8 @@ impl Arena {
         self.ask("paste", json!({ "text": text }), Deed::Paste(text.clone()), rules);
     }
 
-    /// Asks for one thing, and checks time and kind of the answer.
-    pub fn ask(&mut self, method: &'static str, params: Value, deed: Deed, rules: Rules) {
+    /// Asks for one thing, and checks time and kind of the answer; the result where there is one.
+    pub fn ask(&mut self, method: &'static str, params: Value, deed: Deed, rules: Rules) -> Option<Value> {
         let asked = Instant::now();
         let answer = self.controller.call(method, params);
         let took = asked.elapsed();
@@ -144,7 +146,10 @@ impl Arena {
         if took > self.slowest.0 {
             self.slowest = (took, method);
         }
-        let error = answer.err();
+        let (result, error) = match answer {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
         let kind = error.as_ref().map_or("done", |error| error["data"]["kind"].as_str().unwrap());
         *self.kinds.entry(kind.to_owned()).or_default() += 1;
         if let Some(error) = &error {
@@ -156,6 +161,7 @@ impl Arena {
             }
         }
         self.answered.push(Answered { deed, error });
+        result
     }
 
     /// For attacks that compare by themselves what was received.

@@ -70,6 +70,7 @@ attack!(ten_thousand_properties, ten_thousand_properties_for_long, property_floo
 attack!(titles_that_act_on_their_reader, titles_that_act_on_their_reader_for_long, property_flood::poisonous_titles);
 attack!(focus_that_is_stolen, focus_that_is_stolen_for_long, focus_theft::stolen);
 attack!(a_hundred_thousand_windows, a_hundred_thousand_windows_for_long, window_storm::many);
+attack!(a_window_waited_for_in_a_storm, a_window_waited_for_in_a_storm_for_long, window_storm::waited_for);
 attack!(a_map_and_unmap_storm, a_map_and_unmap_storm_for_long, window_storm::mapped_and_unmapped);
 attack!(
     a_screen_that_keeps_its_size_for_nobody,

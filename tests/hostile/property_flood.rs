@@ -72,6 +72,8 @@ pub fn enormous_title(time: Duration) {
         let (icon, pixels) = (atom(&connection, "_NET_WM_ICON"), vec![0xff00_ff00; ICON]);
         for window in [field.application, manager] {
             connection.change_property32(PropMode::REPLACE, window, icon, AtomEnum::CARDINAL, &pixels).unwrap();
+            // What is waited for and listed.
+            title(&connection, &[window], PropMode::APPEND, &chunk);
             let class = AtomEnum::WM_CLASS;
             connection.change_property8(PropMode::REPLACE, window, class, AtomEnum::STRING, &chunk).unwrap();
             sync(&connection);
@@ -132,7 +134,8 @@ pub fn poisonous_titles(time: Duration) {
             let shown = arena.controller.must("display.info", json!({}));
             assert_eq!(shown["window_manager"], "red evilgpj.exe");
             while Instant::now() < deadline {
-                let shown = arena.controller.must("display.info", json!({})).to_string();
+                let shown = arena.controller.must("display.info", json!({})).to_string()
+                    + &arena.controller.must("windows.list", json!({})).to_string();
                 let hidden = |character: char| character.is_control() || "\u{202e}\u{2066}\u{200b}".contains(character);
                 // `\u` is how JSON would carry them.
                 assert!(!shown.chars().any(hidden) && !shown.contains("\\u"), "{shown}");

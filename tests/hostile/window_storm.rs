@@ -1,13 +1,20 @@
-//! A client makes a hundred thousand windows, or maps and unmaps windows as fast as it can.
+//! A client makes a hundred thousand windows, or maps and unmaps windows as fast as it can; also while windows are waited for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use x11rb::protocol::xproto::ConnectionExt as _;
+use serde_json::json;
+use x11rb::{
+    protocol::xproto::{AtomEnum, ConnectionExt as _, PropMode},
+    wrapper::ConnectionExt as _,
+};
 
 use crate::{
     LONG,
-    arena::{PLAIN, Rules, endure},
-    attack::{sync, window},
+    arena::{Arena, PLAIN, Rules, endure},
+    attack::{Going, sync, under, window},
+    judge::Deed,
+    memory::Before,
+    support::Display,
 };
 
 const RULES: Rules = Rules { kinds: &[], text: PLAIN };
@@ -37,17 +44,65 @@ pub fn many(time: Duration) {
 
 pub fn mapped_and_unmapped(time: Duration) {
     endure("map and unmap storm", time, RULES, |field, going| {
-        let connection = field.display.connect();
-        let windows: Vec<_> = (0..200).map(|index| window(&connection, index % 10, 0, 2)).collect();
-        going.begin();
-        while going.on() {
-            for window in &windows {
-                connection.map_window(*window).unwrap();
-            }
-            for window in &windows {
-                connection.unmap_window(*window).unwrap();
-            }
-            sync(&connection);
-        }
+        storm(&field.display, going);
     });
+}
+
+fn storm(display: &Display, going: &Going<'_>) {
+    let connection = display.connect();
+    let windows: Vec<_> = (0..200).map(|index| window(&connection, index % 10, 0, 2)).collect();
+    going.begin();
+    while going.on() {
+        for window in &windows {
+            connection.map_window(*window).unwrap();
+        }
+        for window in &windows {
+            connection.unmap_window(*window).unwrap();
+        }
+        sync(&connection);
+    }
+}
+
+/// An honest window comes and goes below all of them, and is waited for each time.
+pub fn waited_for(time: Duration) {
+    let mut arena = Arena::owned();
+    arena.warm_up(RULES);
+    let before = Before::measure(&arena.server);
+    let display = arena.field().display;
+    let honest = display.connect();
+    let dialog = window(&honest, 700, 500, 20);
+    honest
+        .change_property8(PropMode::REPLACE, dialog, AtomEnum::WM_CLASS, AtomEnum::STRING, b"dialog\0Dialog\0")
+        .unwrap();
+    let end = Instant::now() + time;
+    under(
+        |going| {
+            let crowd = display.connect();
+            let count = if time >= LONG { WINDOWS } else { FEW_WINDOWS };
+            for index in 0..count {
+                window(&crowd, 0, 0, 1);
+                if index % 500 == 0 {
+                    sync(&crowd);
+                }
+            }
+            storm(&display, going);
+        },
+        || {
+            while Instant::now() < end {
+                for gone in [false, true] {
+                    if gone {
+                        honest.unmap_window(dialog).unwrap();
+                    } else {
+                        honest.map_window(dialog).unwrap();
+                    }
+                    sync(&honest);
+                    let params = json!({"window": {"class": "dialog", "gone": gone}, "timeout_ms": 40_000});
+                    let result = arena.ask("wait_for", params, Deed::Look, RULES).unwrap();
+                    assert_eq!(result["met"], true, "{result}");
+                }
+                arena.round(RULES);
+            }
+        },
+    );
+    arena.finish("windows waited for in a storm", &before);
 }

@@ -133,6 +133,11 @@ impl Controller {
         }
     }
 
+    /// Whether the answer to a request came before one that has been taken.
+    pub fn has_answer(&self, id: u64) -> bool {
+        self.answers.contains_key(&id)
+    }
+
     /// The id of the next answer in the order in which the server sends them; `answer` then has it.
     pub fn next_answered(&mut self) -> u64 {
         let known: Vec<u64> = self.answers.keys().copied().collect();

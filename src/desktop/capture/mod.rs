@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! Capture ─► (thread) worker ─► screen: damage ─► screen_source ─► last_frame
-//!                             └► watch: settling, … ◄─ evidence
+//!                             └► watch: settling ◄─ evidence, awaiting, …
 //! ```
+pub mod awaiting;
 mod screen;
 pub mod watch;
 mod worker;
@@ -22,6 +23,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use self::{
+    awaiting::{AwaitRequest, Awaiting},
     watch::Watch,
     worker::{Job, Work, Worker},
 };
@@ -38,6 +40,7 @@ use crate::{
         error::{ErrorKind, Failure},
         observe::Settled,
         units::{NativePoint, NativeSize},
+        wait_for::Waited,
     },
 };
 
@@ -195,6 +198,20 @@ impl Capture {
     ) -> oneshot::Receiver<R> {
         let (sender, receiver) = oneshot::channel();
         self.watch(Box::new(Settling::new(request, sender, work)));
+        receiver
+    }
+
+    /// Waits for a change of the screen, or until it stands still, then runs `work` as [`Capture::with_frame`] does, with the
+    /// frame of that moment.
+    ///
+    /// Dropping the receiver ends the wait.
+    pub fn when<R: Send + 'static>(
+        &self,
+        request: AwaitRequest,
+        work: impl FnOnce(Result<(Frame<'_>, Waited), CaptureError>) -> R + Send + 'static,
+    ) -> oneshot::Receiver<R> {
+        let (sender, receiver) = oneshot::channel();
+        self.watch(Box::new(Awaiting::new(request, sender, work)));
         receiver
     }
 

@@ -26,7 +26,9 @@ pub struct Look<'a> {
     pub pixels: Pixels<'a>,
     /// The frame with its serials.
     pub frame: &'a LastFrame,
-    /// The tiles that are different in a way in which they do not change by themselves.
+    /// The tiles that are different.
+    pub changed: &'a [Tile],
+    /// Those of them that are different in a way in which they do not change by themselves.
     pub told: &'a [Tile],
     /// Whether an answer has called the screen settled, and nobody has acted since.
     pub after_settling: bool,
@@ -41,8 +43,18 @@ pub enum Turn {
     WaitForChange,
     /// It goes, without a frame and without a word.
     Leave,
-    /// The frame of this moment; it has seen enough.
+    /// The frame of this moment; it has seen enough. If that frame is different from the last one, the watcher is told of it
+    /// and asked once more.
     Finish,
+}
+
+/// What a watcher begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// The last captured frame: what was drawn since is told.
+    LastFrame,
+    /// A frame of this moment: what was drawn before is not.
+    Now,
 }
 
 /// What it can see when it is its turn.
@@ -61,10 +73,20 @@ pub trait Watch: Send {
     /// How long may be between two looks, at the least: each takes the server and us some 0.2 ms.
     fn interval(&self) -> Duration;
 
-    /// It begins, with the last captured frame and what has changed since the last action.
+    /// What it wants to begin with.
+    fn baseline(&self) -> Baseline {
+        Baseline::LastFrame
+    }
+
+    /// Whether the screen counts as settled when it has seen enough.
+    fn calls_it_settled(&self) -> bool {
+        false
+    }
+
+    /// It begins, with that frame and what has changed since the last action.
     fn begin(&mut self, frame: &LastFrame, since_action: &History);
 
-    /// Something has changed that does not change by itself.
+    /// Something is different, if only what changes by itself.
     fn look(&mut self, look: &Look<'_>);
 
     /// What it wants next.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{
     Attendance, CaptureError, CaptureMethod, CursorOverlay, Frame, FrameRequest,
     screen::{Captured, Screen},
-    watch::{IDLE_LOOK_INTERVAL, Look, Surroundings, Turn, Watch},
+    watch::{Baseline, IDLE_LOOK_INTERVAL, Look, Surroundings, Turn, Watch},
 };
 use crate::desktop::{
     connection::{Link, LinkError},
@@ -54,6 +54,14 @@ struct Watcher {
     watch: Box<dyn Watch>,
     /// When it is its turn again; `None` when something has changed.
     turn: Option<Instant>,
+}
+
+/// What a watcher has said at its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    GoOn,
+    Leave,
+    Finish,
 }
 
 pub(super) struct Worker {
@@ -139,7 +147,7 @@ impl Worker {
     fn serve(&mut self, job: Job, jobs: &Inbox<Job>) -> Result<(), String> {
         match job {
             Job::Picture { request, work } => self.take_picture(request, work, jobs),
-            Job::Watch(watch) => self.begin(watch),
+            Job::Watch(watch) => self.begin(watch, jobs),
             Job::Nudge => {
                 let now = Instant::now();
                 self.watchers.iter_mut().for_each(|watcher| watcher.turn = Some(now));
@@ -172,10 +180,7 @@ impl Worker {
     fn take_picture(&mut self, request: FrameRequest, work: Work, jobs: &Inbox<Job>) -> Result<(), String> {
         let started = Instant::now();
         let captured = self.look(request);
-        // Whoever asked during a wait that timed out has waited long enough: nobody is to wait for several deadlines. They
-        // are taken before anyone is answered, so that a request that follows on an answer gets an attempt of its own.
-        let timed_out = matches!(captured, Err(CaptureError::Unresponsive));
-        let waiting: Vec<Job> = if timed_out { jobs.waiting().collect() } else { Vec::new() };
+        let waiting = waited_long_enough(captured.as_ref().err(), jobs);
         let lost = lost(captured.as_ref().err());
         let frame = captured.and_then(|captured| frame(&self.screen, captured, started.elapsed()));
         attempt(|| work(frame));
@@ -185,13 +190,21 @@ impl Worker {
         lost
     }
 
-    fn begin(&mut self, mut watch: Box<dyn Watch>) -> Result<(), String> {
+    fn begin(&mut self, mut watch: Box<dyn Watch>, jobs: &Inbox<Job>) -> Result<(), String> {
         // The first look of all is none: there is nothing to compare it with.
-        let captured = if self.screen.is_ready() { Ok(()) } else { self.look(PLAIN).map(drop) };
+        let is_known = self.screen.is_ready() && watch.baseline() == Baseline::LastFrame;
+        let captured = if is_known { Ok(()) } else { self.look(PLAIN).map(drop) };
         if let Err(error) = captured {
-            let lost = lost(Some(&error));
+            let (lost, waiting) = (lost(Some(&error)), waited_long_enough(Some(&error), jobs));
             attempt(|| watch.finish(Err(error)));
+            for job in waiting {
+                refuse(job, &CaptureError::Unresponsive);
+            }
             return lost;
+        }
+        // Those for whom nobody waits any more leave now, so that no more of them stay than there are requests.
+        for watcher in &mut self.watchers {
+            watcher.turn = Some(Instant::now());
         }
         let (frame, history) = (&self.screen.frame, &self.history);
         attempt(|| watch.begin(frame, history));
@@ -254,14 +267,10 @@ impl Worker {
         let changed: Vec<_> = frame.tiles().changed_since(before).collect();
         let unprompted = self.acted.is_none_or(|acted| now.saturating_duration_since(acted) >= REACTION_TIME);
         let told = self.ambient.sift(&pixels, &changed, unprompted, now);
-        for watcher in &mut self.watchers {
-            watcher.turn.get_or_insert(now);
+        if !told.is_empty() {
+            self.history.note(now, &told);
         }
-        if told.is_empty() {
-            return;
-        }
-        self.history.note(now, &told);
-        let look = Look { at: now, pixels, frame, told: &told, after_settling: self.settled };
+        let look = Look { at: now, pixels, frame, changed: &changed, told: &told, after_settling: self.settled };
         for watcher in &mut self.watchers {
             attempt(|| watcher.watch.look(&look));
             watcher.turn = Some(now);
@@ -295,41 +304,51 @@ impl Worker {
 
     fn watchers_turns(&mut self) -> Result<(), String> {
         let mut index = 0;
-        while let Some(watcher) = self.watchers.get_mut(index) {
-            let now = Instant::now();
-            let mut turn = Turn::Finish;
-            if watcher.turn.is_none_or(|at| at > now) {
-                index += 1;
-                continue;
+        while let Some(watcher) = self.watchers.get(index) {
+            let is_due = watcher.turn.is_some_and(|at| at <= Instant::now());
+            match if is_due { self.ask(index) } else { Wish::GoOn } {
+                Wish::GoOn => index += 1,
+                Wish::Leave => drop(self.watchers.swap_remove(index)),
+                Wish::Finish => self.finish(index)?,
             }
-            let mut surroundings = Surroundings { now, frame: &self.screen.frame, evidence: self.evidence.as_mut() };
-            attempt(|| turn = watcher.watch.turn(&mut surroundings));
-            match turn {
-                Turn::WaitUntil(at) => watcher.turn = Some(at),
-                Turn::WaitForChange => watcher.turn = None,
-                Turn::Leave => {
-                    self.watchers.swap_remove(index);
-                    continue;
-                }
-                Turn::Finish => {
-                    let watcher = self.watchers.swap_remove(index);
-                    self.finish(watcher.watch)?;
-                    continue;
-                }
-            }
-            index += 1;
         }
         Ok(())
     }
 
-    fn finish(&mut self, watch: Box<dyn Watch>) -> Result<(), String> {
+    /// Asks a watcher what it wants, and notes when it is its turn again if it wants to go on.
+    fn ask(&mut self, index: usize) -> Wish {
+        let Some(watcher) = self.watchers.get_mut(index) else { return Wish::Leave };
+        let (now, mut turn) = (Instant::now(), Turn::Finish);
+        let mut surroundings = Surroundings { now, frame: &self.screen.frame, evidence: self.evidence.as_mut() };
+        attempt(|| turn = watcher.watch.turn(&mut surroundings));
+        watcher.turn = match turn {
+            Turn::WaitUntil(at) => Some(at),
+            Turn::WaitForChange => None,
+            Turn::Leave => return Wish::Leave,
+            Turn::Finish => return Wish::Finish,
+        };
+        Wish::GoOn
+    }
+
+    fn finish(&mut self, index: usize) -> Result<(), String> {
         let started = Instant::now();
-        let captured = self.look(watch.request());
+        let Some(watcher) = self.watchers.get_mut(index) else { return Ok(()) };
+        watcher.turn = None;
+        let request = watcher.watch.request();
+        let captured = self.look(request);
+        // It was told if that look has found something, and may want to go on: what it ends with is to be what it has seen.
+        let is_told = self.watchers.get(index).is_some_and(|watcher| watcher.turn.is_some());
+        if captured.is_ok() && is_told && self.ask(index) == Wish::GoOn {
+            return Ok(());
+        }
+        let Watcher { watch, .. } = self.watchers.swap_remove(index);
+        let settled = watch.calls_it_settled();
         let lost = lost(captured.as_ref().err());
         let frame = captured.and_then(|captured| frame(&self.screen, captured, started.elapsed()));
         attempt(|| watch.finish(frame));
-        self.settled = true;
-        if self.watchers.is_empty()
+        self.settled |= settled;
+        if settled
+            && !self.watchers.iter().any(|watcher| watcher.watch.calls_it_settled())
             && let Some(evidence) = &mut self.evidence
         {
             evidence.after_settling(Instant::now());
@@ -351,6 +370,12 @@ fn frame(screen: &Screen, captured: Captured, capture_time: Duration) -> Result<
     let (serial, tiles) = (screen.frame.serial(), screen.frame.tiles());
     let Captured { pointer, cursor } = captured;
     Ok(Frame { serial, pixels, tiles, cursor, pointer, capture_time })
+}
+
+/// Whoever asked during a wait that timed out has waited long enough: nobody is to wait for several deadlines. They are taken
+/// before anyone is answered, so that a request that follows on an answer gets an attempt of its own.
+fn waited_long_enough(error: Option<&CaptureError>, jobs: &Inbox<Job>) -> Vec<Job> {
+    if error == Some(&CaptureError::Unresponsive) { jobs.waiting().collect() } else { Vec::new() }
 }
 
 /// The reason when no later capture can succeed.

@@ -12,13 +12,24 @@ use crate::{
 };
 
 /// A part of the screen, less some parts of it. Told to the pixel: tiles that lie across an edge are compared by the pixels
-/// of theirs that count.
+/// of theirs that count, and where the width is odd all tiles are.
 #[derive(Clone, Debug, Default)]
 pub struct Area {
     region: Option<NativeRegion>,
     ignore: Vec<NativeRegion>,
-    /// The content of the tiles across an edge when they were last looked at.
-    edges: HashMap<Tile, u64>,
+    /// The content of the tiles that are compared, when they were last looked at.
+    compared: HashMap<Tile, u64>,
+    marks: Marks,
+}
+
+/// What it means that a tile is said to have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Marks {
+    /// One of its pixels has.
+    #[default]
+    Exact,
+    /// One of its pixels or one beside it has: so it is on screens of an odd width.
+    Rough,
 }
 
 /// How much of a tile counts.
@@ -32,7 +43,7 @@ enum Share {
 impl Area {
     /// The region, or the whole screen, less what is ignored.
     pub fn new(region: Option<NativeRegion>, ignore: Vec<NativeRegion>) -> Self {
-        Self { region, ignore, edges: HashMap::new() }
+        Self { region, ignore, ..Self::default() }
     }
 
     /// Whether all of the screen counts.
@@ -40,17 +51,18 @@ impl Area {
         self.region.is_none() && self.ignore.is_empty()
     }
 
-    /// Remembers what the tiles across its edges look like.
+    /// Remembers what the tiles look like that have to be compared.
     pub fn remember(&mut self, pixels: &Pixels<'_>) {
         if self.is_whole() {
             return;
         }
         let size = pixels.size();
+        self.marks = if size.width.is_multiple_of(2) { Marks::Exact } else { Marks::Rough };
         for row in 0..size.height.div_ceil(TILE_HEIGHT) {
             for column in 0..size.width.div_ceil(TILE_WIDTH) {
                 let tile = (column, row);
-                if self.share(tile) == Share::Part {
-                    self.edges.insert(tile, self.content(pixels, tile));
+                if self.is_compared(self.share(tile)) {
+                    self.compared.insert(tile, self.content(pixels, tile));
                 }
             }
         }
@@ -63,13 +75,20 @@ impl Area {
 
     /// Whether a tile that has changed has changed where it counts.
     pub fn counts(&mut self, pixels: &Pixels<'_>, tile: Tile) -> bool {
-        match self.share(tile) {
-            Share::All => true,
+        let share = self.share(tile);
+        if !self.is_compared(share) {
+            return share == Share::All;
+        }
+        let content = self.content(pixels, tile);
+        self.compared.insert(tile, content) != Some(content)
+    }
+
+    /// Whether it takes a look at the pixels to tell.
+    fn is_compared(&self, share: Share) -> bool {
+        match share {
+            Share::All => self.marks == Marks::Rough,
+            Share::Part => true,
             Share::None => false,
-            Share::Part => {
-                let content = self.content(pixels, tile);
-                self.edges.insert(tile, content) != Some(content)
-            }
         }
     }
 

@@ -70,6 +70,10 @@ where
         LOOK_INTERVAL
     }
 
+    fn calls_it_settled(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, frame: &LastFrame, since_action: &History) {
         if let Some(pixels) = frame.pixels() {
             self.request.area.remember(&pixels);

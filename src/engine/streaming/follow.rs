@@ -16,8 +16,9 @@ use crate::{
     desktop::{
         capture::{CaptureError, watch::Watch},
         pointer_watch::{POINTER_INTERVAL, PointerSeen},
+        windows::WindowList,
     },
-    engine::{display::Live, state::Engine},
+    engine::{display::Live, information, state::Engine},
     plan::fit::Geometry,
     protocol::{
         subscription::{Event, EventKind},
@@ -32,6 +33,9 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// The least time between two events that say that the screen has changed: the first one is what matters, and who is told can
 /// look for himself.
 const CHANGED_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The least time between two lists of windows: the longest has a mebibyte.
+const WINDOWS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Works for a subscription until it is gone, on one display after the other.
 pub(super) async fn follow(engine: Arc<Engine>, subscription: Weak<Subscription>) {
@@ -71,7 +75,12 @@ async fn serve(engine: &Engine, subscription: &Weak<Subscription>, epoch: Displa
             pointer(engine, subscription, epoch).await;
         }
     };
-    tokio::join!(frames, changed, cursor);
+    let windows = async {
+        if has(EventKind::Windows) {
+            windows(engine, subscription, epoch).await;
+        }
+    };
+    tokio::join!(frames, changed, cursor, windows);
 }
 
 /// The display, while it is this one. Not kept over a wait: whoever has the last one waits for its threads.
@@ -131,6 +140,17 @@ async fn pointer(engine: &Engine, subscription: &Weak<Subscription>, epoch: Disp
         }
         tokio::time::sleep(RETRY_INTERVAL).await;
     }
+}
+
+async fn windows(engine: &Engine, subscription: &Weak<Subscription>, epoch: DisplayEpoch) {
+    let (Some(known), Some(live)) = (subscription.upgrade(), live(engine, epoch)) else { return };
+    let geometry = Geometry::new(live.desktop.size(), known.screen, known.space);
+    let lists = live.desktop.windows().follow();
+    drop((known, live));
+    let event = |windows: &WindowList| Event::Windows {
+        windows: windows.iter().map(|window| information::listed(window, &geometry)).collect(),
+    };
+    relay(subscription, lists, WINDOWS_INTERVAL, event).await;
 }
 
 /// Sends the newest value whenever there is another one, not faster than the pace, until there will be no more or nobody is

@@ -4,7 +4,8 @@
 //! Subscriptions ─► Subscription ◄─ weakly ─ follow (task): for each display anew
 //!                                             ├─► frames  (capture thread) ─► tiles ─► outbox
 //!                                             ├─► changed (capture thread) ─► relay ─► outbox
-//!                                             └─► pointer (its own thread) ─► relay ─► outbox
+//!                                             ├─► pointer (its own thread) ─► relay ─► outbox
+//!                                             └─► windows (their own thread) ─► relay ─► outbox
 //! ```
 //!
 //! Nothing is ever queued for a reader who is slow: each source keeps what is newest until the outbox takes it. A subscription
