@@ -1,4 +1,4 @@
-//! What is encoded is read by others, exactly: the `png` and `image` crates, Pillow, ImageMagick and Chromium.
+//! What is encoded is read by others, exactly: the `png` and `image` crates, Pillow, `ImageMagick` and Chromium.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -63,7 +63,7 @@ impl Follower {
                         a.wrapping_mul(0x9E37_79B1).wrapping_add(b.wrapping_mul(0x85EB_CA6B)).wrapping_mul(seed | 1)
                             >> 7
                     }
-                    2 => (a / 2) << 16 | b << 8 | ((a + b) / 3 & 0xff),
+                    2 => (a / 2) << 16 | b << 8 | (((a + b) / 3) & 0xff),
                     3 => {
                         if (a * 5 + b * 3 + (a * b) / 7).is_multiple_of(7) {
                             seed
@@ -151,7 +151,9 @@ proptest! {
         changes in proptest::collection::vec(any_change(), 1..6),
     ) {
         let mut follower = Follower::new(width, height);
-        changes.into_iter().for_each(|change| follower.change(change));
+        for change in changes {
+            follower.change(change);
+        }
         let mut webp = Vec::new();
         WebpEncoder::default().encode(&follower.pixels(), &mut webp).unwrap();
         prop_assert!(Picture::from_file(&webp, image::ImageFormat::WebP) == follower.truth());
