@@ -87,17 +87,29 @@ impl Codes {
         self.frequencies.fill(0);
         self.distance_frequencies.fill(0);
         self.frequencies[END_OF_BLOCK] = 1;
+        // Four counters for each literal: equal bytes often follow each other, and a counter that was just written is slow to read.
+        // A tenth of the whole time on photographs.
+        let mut counters = [[0_u32; 256]; 4];
         let mut rest = text;
         for sequence in sequences {
             let (literals, after) = rest.split_at(sequence.literals as usize);
-            for &byte in literals {
-                self.frequencies[usize::from(byte)] += 1;
+            let (fours, single) = literals.as_chunks::<4>();
+            for four in fours {
+                for (counter, &byte) in counters.iter_mut().zip(four) {
+                    counter[usize::from(byte)] += 1;
+                }
+            }
+            for (counter, &byte) in counters.iter_mut().zip(single) {
+                counter[usize::from(byte)] += 1;
             }
             rest = &after[sequence.length as usize..];
             if sequence.length > 0 {
                 self.frequencies[Extended::length(sequence.length).symbol] += 1;
                 self.distance_frequencies[Extended::distance(sequence.distance).symbol] += 1;
             }
+        }
+        for (byte, frequency) in self.frequencies[..END_OF_BLOCK].iter_mut().enumerate() {
+            *frequency = counters.iter().map(|counter| counter[byte]).sum();
         }
     }
 

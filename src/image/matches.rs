@@ -17,8 +17,7 @@ const QUICK_BITS: u32 = 12;
 const PATIENCE: usize = 32;
 /// Heads of chains in the thorough search: as many as the window has places, or a fourth; more brings nothing.
 const THOROUGH_BITS: u32 = 14;
-/// How many earlier places the thorough search looks at. 16 and 128 made documents 2 % larger and 1 % smaller, in a quarter less
-/// and a quarter more time.
+/// How many earlier places the thorough search looks at: so many that text becomes smaller than with zlib. `png.rs` has the figures.
 const CHAIN: usize = 96;
 /// With a repetition of so many bytes in hand, a better one at the next byte is looked for in a quarter of the places.
 const GOOD_MATCH: usize = 8;

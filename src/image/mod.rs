@@ -1,7 +1,7 @@
 //! Pixels become bytes here; pure: no I/O, no X11, no clock.
 //!
 //! Everything stays in the X server's own layout, four bytes a pixel in the order blue, green, red, unused ("BGRX", the
-//! little-endian `ZPixmap` of depth 24), until a row is handed to the encoder. No RGB copy of a frame ever exists.
+//! little-endian `ZPixmap` of depth 24), until rows are handed to an encoder.
 pub mod cursor;
 mod deflate;
 mod huffman;

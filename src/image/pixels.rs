@@ -139,7 +139,7 @@ impl PixelBuffer {
 /// Converts whole pixels from BGRX to RGB, as many as both slices hold.
 ///
 /// Eight pixels at a time become three 64-bit words: the baseline of x86-64 has no byte shuffle (SSSE3), so the compiler
-/// cannot vectorise the obvious loop; word arithmetic needs three operations a pixel. See the figures in `png.rs`.
+/// cannot vectorise the obvious loop; word arithmetic needs three operations a pixel.
 pub fn bgrx_to_rgb(bgrx: &[u8], rgb: &mut [u8]) {
     const BLOCK: usize = 8;
     let (sources, source_rest) = bgrx.as_chunks::<{ BLOCK * PIXEL_BYTES }>();

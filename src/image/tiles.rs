@@ -4,9 +4,9 @@ use crate::protocol::units::{NativeRegion, NativeSize};
 
 /// A tile's width in pixels: a row of it is four cache lines.
 pub const TILE_WIDTH: u16 = 64;
-/// A tile's height in pixels, which is also that of a strip of a PNG. Lower strips would leave less to encode again after a
-/// small change (16 rows of a busy page of 1024 cost 55 µs) and more bytes in the whole: each begins anew, with a row that does not
-/// know the one above and 60 bytes of code tables. `png.rs` has the figures.
+/// A tile's height in pixels, which is also that of a strip of a fast PNG. Lower strips would leave less to encode again after a
+/// small change and more bytes in the whole: each begins anew, without the rows above, and with 60 to 100 bytes of code tables.
+/// `png.rs` has the figures.
 pub const TILE_HEIGHT: u16 = 16;
 
 /// The frame's serial when a tile's pixels last changed, tile by tile.

@@ -1,8 +1,8 @@
 //! Lossless WebP.
 //!
-//! `image-webp`, which the `image` crate uses, is the only encoder in Rust under a licence that this program can take. It takes 3 to 7 ms for
-//! a frame of 1024×768 on one core and has one setting; `png.rs` compares it with PNG. Colour that is the same for the whole frame costs
-//! nothing, so gradients are tiny and pages are as large as a fast PNG; there is nothing to keep for a frame that has changed in part.
+//! `image-webp`, which the `image` crate uses as well, is the only such encoder in Rust whose licence suits this program's. It has one
+//! setting and takes 3 to 5 ms for a frame of 1024×768 on one core; `png.rs` compares it with PNG. Nothing is kept for a frame that
+//! has changed in part.
 
 use image_webp::{ColorType, EncodingError, WebPEncoder};
 use thiserror::Error;
