@@ -106,6 +106,8 @@ fn an_idle_server_with_a_session_uses_no_processor_time() {
     let mut controller = Controller::connect(&server);
     controller.must("screenshot", json!({}));
     controller.must("left_click", json!({"coordinate": [9, 9]}));
+    // What the click has caused is over when this has an answer.
+    controller.must("screenshot", json!({}));
     let ours: Vec<u32> = std::iter::once(server.process.pid())
         .chain(
             server.process.descendants().into_iter().filter(|one| one.name.starts_with("deskhand")).map(|one| one.pid),
@@ -119,6 +121,7 @@ fn an_idle_server_with_a_session_uses_no_processor_time() {
     let grown = used() - before;
     let memory: Vec<u64> = ours.iter().map(|pid| proportional_set(*pid)).collect();
     eprintln!("idle: {grown} ticks in 3 s; PSS {memory:?} KiB");
-    assert_eq!(grown, 0, "clock ticks in 3 s");
+    // A tick is 10 ms, and one is counted as well when a moment completes it.
+    assert!(grown <= 1, "{grown} clock ticks in 3 s");
     controller.must("ping", json!({}));
 }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::support::{Display, Process, Windows, applications::start, files::wait_for_content};
 
-/// Writes into a file what its widget holds, whenever that changes.
+/// Writes into a file what its widget holds, whenever that changes, and makes another one once keys go to the widget: the window
+/// has the focus before that, and Tk passes it on by events of its own.
 const TK: &str = r#"
 import sys, tkinter
 root = tkinter.Tk()
@@ -22,6 +23,10 @@ def changed(event):
         file.write(text.get("1.0", "end-1c"))
     text.edit_modified(False)
 text.bind("<<Modified>>", changed)
+def focused(event):
+    with open(sys.argv[1] + ".ready", "w") as file:
+        file.write("ready")
+text.bind("<FocusIn>", focused)
 root.mainloop()
 "#;
 
@@ -47,12 +52,14 @@ impl Application {
 
     /// Tk's `Text`; its file is always up to date.
     pub fn tk(display: &Display) -> Self {
-        Self::open(display, "tk", |file| {
+        let application = Self::open(display, "tk", |file| {
             // Debian's own interpreter has Debian's Tk.
             let mut command = Command::new("/usr/bin/python3");
             command.args(["-c", TK]).arg(file);
             command
-        })
+        });
+        application.wait_until_ready();
+        application
     }
 
     /// A Qt editor; its file is up to date after ctrl+s.
@@ -73,8 +80,13 @@ impl Application {
             command.args(arguments).args(["sh", "-c", reader]).arg(file);
             command
         });
-        wait_for_content(&application.file.with_extension("txt.ready"), |content| !content.is_empty());
+        application.wait_until_ready();
         application
+    }
+
+    /// Waits for the second file.
+    fn wait_until_ready(&self) {
+        wait_for_content(&self.file.with_extension("txt.ready"), |content| !content.is_empty());
     }
 
     /// Waits until the file holds exactly this text. A terminal has a carriage return for a line end.
