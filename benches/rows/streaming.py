@@ -21,7 +21,7 @@ class Streaming(Row):
                 session.needs("subscribe")
                 subscription = session("subscribe", events=["frames"])["subscription"]
                 # The first frame is a whole one.
-                self.stream(session, subscription, 1, 1.0)
+                self.stream(session, subscription, 0, 1.0)
             except (Failed, NotInThisVersion) as error:
                 unsupported = "unsupported" in str(error) or "unknown" in str(error)
                 reason = reason_of(NotInThisVersion("subscribe") if unsupported else error)

@@ -1,6 +1,9 @@
 //! How long a change of the screen takes to reach a subscriber.
 
-use std::time::Instant;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -11,6 +14,8 @@ use crate::{
     websocket::{Kind, WebSocket},
 };
 
+/// Longer than a server that sends thirty frames a second waits before the next.
+const BETWEEN_FRAMES: Duration = Duration::from_millis(100);
 /// Messages beside the frames' own that may come before a change's last one.
 const MOST_OTHERS: usize = 1000;
 
@@ -24,6 +29,7 @@ pub fn measure(
     percent: f64,
 ) -> Result<Value, Failure> {
     let (mut took, mut bytes) = (Vec::new(), Vec::new());
+    drain(socket, subscription)?;
     for round in 0..count {
         let begun = Instant::now();
         screen.change(percent)?;
@@ -31,11 +37,42 @@ pub fn measure(
         let (serial, ended) = next_frame(socket, &mut received)?;
         took.push(nanoseconds(ended - begun));
         bytes.push(received);
-        let params = json!({"subscription": subscription, "serial": serial});
-        let acknowledge = json!({"jsonrpc": "2.0", "id": round, "method": "frames.ack", "params": params});
-        socket.send(Kind::Text, acknowledge.to_string().as_bytes())?;
+        acknowledge(socket, subscription, &serial, round)?;
     }
     Ok(json!({"nanoseconds": took, "bytes": bytes}))
+}
+
+fn acknowledge(socket: &mut WebSocket, subscription: u64, serial: &Value, id: usize) -> Result<(), Failure> {
+    let params = json!({"subscription": subscription, "serial": serial});
+    let acknowledge = json!({"jsonrpc": "2.0", "id": id, "method": "frames.ack", "params": params});
+    socket.send(Kind::Text, acknowledge.to_string().as_bytes())
+}
+
+/// Takes in the frames of what was drawn before: the first one, and those of other changes. A frame that is still to come when
+/// the first change is made would be taken for that change's.
+fn drain(socket: &mut WebSocket, subscription: u64) -> Result<(), Failure> {
+    loop {
+        thread::sleep(BETWEEN_FRAMES);
+        socket.send(Kind::Text, br#"{"jsonrpc":"2.0","id":"drained","method":"ping","params":{}}"#)?;
+        let mut frames = 0;
+        loop {
+            let (kind, payload) = socket.receive()?;
+            if kind == Kind::Binary {
+                continue;
+            }
+            let message: Value = serde_json::from_slice(payload)?;
+            if message["id"] == "drained" {
+                break;
+            }
+            if message["params"]["type"] == "frames" {
+                frames += 1;
+                acknowledge(socket, subscription, &message["params"]["serial"], frames)?;
+            }
+        }
+        if frames == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Reads up to the next `frames` event; its serial and when it came.
