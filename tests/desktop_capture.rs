@@ -20,7 +20,9 @@ use support::{Painter, Xvfb};
 use x11rb::{
     connection::Connection as _,
     protocol::{
+        damage::ConnectionExt as _,
         randr::{ConnectionExt as _, Rotation},
+        xfixes::ConnectionExt as _,
         xproto::{ChangeWindowAttributesAux, ConnectionExt as _, CreateGCAux, Rectangle},
     },
 };
@@ -272,4 +274,63 @@ fn work_that_nobody_waits_for_any_more_is_not_done() {
     enter.send(()).unwrap();
     first.blocking_recv().unwrap().unwrap();
     assert!(was_done.recv().is_err(), "the work was dropped without being run");
+}
+
+/// Any client may destroy what another one has asked the DAMAGE and XFIXES extensions for.
+#[test]
+fn a_picture_is_right_when_somebody_has_destroyed_our_damage() {
+    let display = Xvfb::start("320x240");
+    let link = display.link();
+    let ours = link.connection.setup().resource_id_base;
+    let capture =
+        Capture::start(link, CaptureMethod::SharedMemory, Attendance::default(), EndSignal::default()).unwrap();
+    let painter = Painter::on(&display);
+    let attacker = &painter.link.connection;
+    attacker.damage_query_version(1, 1).unwrap().reply().unwrap();
+    attacker.xfixes_query_version(5, 0).unwrap().reply().unwrap();
+    for (color, kind) in (1..=6).zip(["damage", "region", "both"].into_iter().cycle()) {
+        shoot(&capture);
+        // The resources of a client are numbered one after the other.
+        for id in ours..ours + 100 {
+            if kind != "region" {
+                attacker.damage_destroy(id).unwrap().ignore_error();
+            }
+            if kind != "damage" {
+                attacker.xfixes_destroy_region(id).unwrap().ignore_error();
+            }
+        }
+        painter.fill([10, 20, 30, 40], color);
+        assert_eq!(shoot(&capture).color(15, 25), color, "{kind}");
+        painter.fill([10, 20, 30, 40], color << 8);
+        assert_eq!(shoot(&capture).color(15, 25), color << 8, "{kind}, and what comes later");
+    }
+}
+
+/// Only the rows in which something was drawn are captured; nothing else may become wrong by that.
+#[test]
+fn many_small_changes_add_up_to_the_screen_whatever_its_width() {
+    for (width, height) in [(320_u16, 240_u16), (321, 243)] {
+        let display = Xvfb::start(&format!("{width}x{height}"));
+        let painter = Painter::on(&display);
+        for method in METHODS {
+            let capture = capture(&display, method);
+            let mut expected = paint(&painter, width, height);
+            for step in 0..60_u16 {
+                // Places that come round unevenly: corners, single pixels, bands far apart.
+                let (x, y) = (step * 97 % (width - 1), step * 61 % (height - 1));
+                let (wide, high) = (1 + step * 7 % (width - x), 1 + step * 5 % 9_u16.min(height - y));
+                let shapes = [
+                    ([x, y, wide, high], u32::from(step) * 4099 + 1),
+                    ([width - 1, height - 1, 1, 1], u32::from(step)),
+                ];
+                for ([x, y, wide, high], color) in shapes {
+                    painter.fill([x, y, wide, high], color);
+                    for row in expected.chunks_mut(width.into()).skip(y.into()).take(high.into()) {
+                        row[usize::from(x)..usize::from(x + wide)].fill(color);
+                    }
+                }
+                assert!(shoot(&capture).colors == expected, "{width}x{height}, {method:?}, step {step}");
+            }
+        }
+    }
 }

@@ -17,14 +17,14 @@ const SHOWN: Shape = (BOX, BLUE);
 struct Scene {
     controller: Controller,
     reactor: Reactor,
-    server: Deskhand,
+    _server: Deskhand,
 }
 
 impl Scene {
     fn new(reaction: &[Part]) -> Self {
         let server = Deskhand::owned("320x240");
         let reactor = Reactor::start(&server.display, reaction);
-        Self { controller: Controller::connect(&server), reactor, server }
+        Self { controller: Controller::connect(&server), reactor, _server: server }
     }
 
     fn click(&mut self, meta: &Value) -> Value {
@@ -140,10 +140,19 @@ fn a_session_can_do_without() {
     scene.click(&json!({}));
     assert_eq!(reason(&scene.controller.must("screenshot", json!({}))), "none");
     assert_eq!(reason(&scene.controller.must("screenshot", json!({"_meta": {"observe": {}}}))), "unchanged");
-    let mut patient = Controller::connect(&scene.server);
-    let initialize = json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}, "observe": {"react_ms": 0, "quiet_ms": 0}});
-    patient.must("initialize", initialize);
-    drop(scene);
+}
+
+#[test]
+fn a_session_can_set_how_its_pictures_wait() {
+    let mut scene = Scene::new(&[]);
+    let observe = json!({"expect": "change", "timeout_ms": 400});
+    let initialize = json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}, "observe": observe});
+    scene.controller.must("initialize", initialize);
+    scene.click(&json!({}));
+    assert_eq!(reason(&scene.controller.must("screenshot", json!({}))), "timeout");
+    scene.click(&json!({}));
+    let own = json!({"_meta": {"observe": {"react_ms": 1}}});
+    assert_eq!(reason(&scene.controller.must("screenshot", own)), "unchanged", "one picture may say otherwise");
 }
 
 #[test]

@@ -103,6 +103,14 @@ impl Damage {
         self.gone
     }
 
+    /// Gives back to the server what is left of a wish that it has half forgotten, so that whoever makes it forget cannot fill it.
+    pub fn give_back(&self, link: &Link) -> Result<(), LinkError> {
+        let explain = |error| link.explain(error);
+        link.connection.damage_destroy(self.id).map_err(explain)?.ignore_error();
+        link.connection.xfixes_destroy_region(self.parts).map_err(explain)?.ignore_error();
+        Ok(())
+    }
+
     /// Sends the question where something was drawn; what is drawn from now on is told anew.
     pub fn ask<'a>(&mut self, link: &'a Link) -> Result<Cookie<'a, XConnection, FetchRegionReply>, LinkError> {
         let sent = link.connection.damage_subtract(self.id, x11rb::NONE, self.parts);

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     CaptureError, Frame, FrameRequest,
-    watch::{Baseline, Look, Surroundings, Turn, Watch},
+    watch::{Baseline, Look, Surroundings, Turn, Watch, conclude},
 };
 use crate::{
     desktop::{
@@ -147,14 +147,6 @@ where
     }
 
     fn finish(self: Box<Self>, frame: Result<Frame<'_>, CaptureError>) {
-        let Self { waited, sender, work, .. } = *self;
-        let result = match (frame, waited) {
-            (Ok(frame), Some(waited)) => work(Ok((frame, waited))),
-            (Err(error), _) => work(Err(error)),
-            // Nobody is asked to finish before it has said so.
-            (Ok(_), None) => return,
-        };
-        // Whoever waited may have gone meanwhile, which is no error.
-        drop(sender.send(result));
+        conclude(frame, self.waited, self.sender, self.work);
     }
 }

@@ -110,6 +110,7 @@ impl Screen {
             if damage.is_gone()
                 && let Some(new) = Damage::set_up(link)?
             {
+                damage.give_back(link)?;
                 *damage = new;
             }
             updated = source.update(link, frame, &drawn);

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::{CaptureError, Frame, FrameRequest};
 use crate::{
     desktop::{
@@ -66,6 +68,22 @@ pub struct Surroundings<'a> {
     pub frame: &'a LastFrame,
     /// The applications, where they can be seen.
     pub evidence: Option<&'a mut Evidence>,
+}
+
+/// Does a watcher's work at its end, with what it has found, and sends what that returns. Without anything found nobody waits.
+pub(in crate::desktop) fn conclude<T, R>(
+    frame: Result<Frame<'_>, CaptureError>,
+    found: Option<T>,
+    sender: oneshot::Sender<R>,
+    work: impl FnOnce(Result<(Frame<'_>, T), CaptureError>) -> R,
+) {
+    let result = match (frame, found) {
+        (Ok(frame), Some(found)) => work(Ok((frame, found))),
+        (Err(error), _) => work(Err(error)),
+        (Ok(_), None) => return,
+    };
+    // Whoever waited may have gone meanwhile, which is no error.
+    drop(sender.send(result));
 }
 
 /// Watches the screen.

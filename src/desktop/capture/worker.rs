@@ -286,9 +286,7 @@ impl Worker {
         if self.next_look().is_some_and(|at| at <= now)
             && let Err(error) = self.look(PLAIN)
         {
-            // As for a picture: who asked meanwhile has waited long enough.
-            let timed_out = error == CaptureError::Unresponsive;
-            let waiting: Vec<Job> = if timed_out { jobs.waiting().collect() } else { Vec::new() };
+            let waiting = waited_long_enough(Some(&error), jobs);
             self.fail_watchers(&error);
             for job in waiting {
                 refuse(job, &error);

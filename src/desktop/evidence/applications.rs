@@ -13,7 +13,7 @@ use x11rb::{
     protocol::res::{self, ClientIdMask, ClientIdSpec, ConnectionExt as _},
 };
 
-use super::stat;
+use super::process_stat::ProcessStat;
 use crate::desktop::connection::{Link, LinkError, OPERATION_TIME};
 
 /// How long the list of processes is good for. Making it takes about a millisecond for a hundred processes.
@@ -131,7 +131,7 @@ impl Applications {
         }
         let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
         for process in entries() {
-            if let Some(stat) = stat(process) {
+            if let Some(stat) = ProcessStat::read(process) {
                 children.entry(stat.parent).or_default().push(process);
             }
         }
@@ -152,7 +152,7 @@ impl Applications {
 /// We, our parent, its parent, and so on.
 fn lineage() -> Vec<u32> {
     let mut lineage = vec![std::process::id()];
-    while let Some(stat) = lineage.last().and_then(|&process| stat(process))
+    while let Some(stat) = lineage.last().and_then(|&process| ProcessStat::read(process))
         && stat.parent != 0
         && lineage.len() < GENERATIONS
     {
@@ -181,6 +181,6 @@ mod tests {
     fn our_lineage_goes_from_us_to_the_first_process() {
         let lineage = lineage();
         assert_eq!(lineage[..2], [std::process::id(), std::os::unix::process::parent_id()]);
-        assert_eq!(stat(lineage[lineage.len() - 1]).map_or(0, |stat| stat.parent), 0);
+        assert_eq!(ProcessStat::read(lineage[lineage.len() - 1]).map_or(0, |stat| stat.parent), 0);
     }
 }

@@ -17,7 +17,6 @@ use std::time::Instant;
 
 use self::{
     applications::Applications,
-    process_stat::ProcessStat,
     processor::Processor,
     tcp_sockets::{TcpSockets, TcpWatch},
     terminals::Terminals,
@@ -99,9 +98,4 @@ impl Evidence {
     pub fn after_settling(&mut self, now: Instant) {
         self.processor.after_settling(now);
     }
-}
-
-/// The state of the processes in `/proc`.
-pub(super) fn stat(process: u32) -> Option<ProcessStat> {
-    ProcessStat::read(process)
 }

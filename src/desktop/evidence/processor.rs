@@ -15,7 +15,7 @@ use super::{
     applications::Applications,
     cgroup::{ControlGroup, Version},
     counter::Counter,
-    stat,
+    process_stat::ProcessStat,
     threads::ThreadClocks,
 };
 
@@ -140,7 +140,7 @@ impl Processor {
     /// Whether one of them waits for a processor now. How long a thread has waited is told only once it runs: on a machine with six
     /// times as much to do as it can, a browser took 850 ms for what takes 330, and looked idle at first.
     fn is_kept_waiting(&self, applications: &Applications) -> bool {
-        let is_runnable = |process: &u32| stat(*process).is_some_and(|stat| stat.runnable);
+        let is_runnable = |process: &u32| ProcessStat::read(*process).is_some_and(|stat| stat.runnable);
         !self.threads.is_empty() && applications.processes().iter().any(is_runnable)
     }
 

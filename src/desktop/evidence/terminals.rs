@@ -6,7 +6,7 @@
 
 use std::{fs::File, io::Read as _};
 
-use super::{applications::Applications, stat};
+use super::{applications::Applications, process_stat::ProcessStat};
 
 /// Where the kernel sleeps for a process that waits for its terminal, or for anything among several.
 const WAITS: [&str; 6] = ["wait_woken", "n_tty_read", "poll_schedule_timeout", "do_select", "do_poll", "ep_poll"];
@@ -26,7 +26,7 @@ pub struct Terminals {
 impl Terminals {
     /// The leaders of sessions on terminals among the applications.
     pub fn new(applications: &Applications) -> Self {
-        let leads = |process: &&u32| stat(**process).is_some_and(|stat| stat.leads_terminal(**process));
+        let leads = |process: &&u32| ProcessStat::read(**process).is_some_and(|stat| stat.leads_terminal(**process));
         let shells = applications.processes().iter().filter(leads).take(SHELLS).copied().collect();
         Self { shells, had_command: Vec::new() }
     }
@@ -44,7 +44,7 @@ impl Terminals {
 
 /// Whether a command works in the foreground of this shell's terminal.
 fn has_command(shell: u32) -> bool {
-    let Some(stat) = stat(shell) else { return false };
+    let Some(stat) = ProcessStat::read(shell) else { return false };
     let Ok(group) = u32::try_from(stat.foreground) else { return false };
     stat.foreground != stat.group && group != 0 && !waits(group)
 }

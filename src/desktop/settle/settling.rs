@@ -13,7 +13,7 @@ use crate::{
     desktop::{
         capture::{
             CaptureError, Frame, FrameRequest,
-            watch::{Look, Surroundings, Turn, Watch},
+            watch::{Look, Surroundings, Turn, Watch, conclude},
         },
         last_frame::LastFrame,
     },
@@ -94,7 +94,7 @@ where
     fn turn(&mut self, surroundings: &mut Surroundings<'_>) -> Turn {
         let now = surroundings.now;
         if self.sender.is_closed() {
-            return Turn::Finish;
+            return Turn::Leave;
         }
         if now >= self.next_sample
             && let Some(evidence) = surroundings.evidence.as_deref_mut()
@@ -118,14 +118,6 @@ where
     }
 
     fn finish(self: Box<Self>, frame: Result<Frame<'_>, CaptureError>) {
-        let Self { settled, sender, work, .. } = *self;
-        let result = match (frame, settled) {
-            (Ok(frame), Some(settled)) => work(Ok((frame, settled))),
-            (Err(error), _) => work(Err(error)),
-            // Without a verdict nobody waits any more.
-            (Ok(_), None) => return,
-        };
-        // Whoever waited may have gone meanwhile, which is no error.
-        drop(sender.send(result));
+        conclude(frame, self.settled, self.sender, self.work);
     }
 }
