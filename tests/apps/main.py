@@ -47,13 +47,17 @@ def arguments():
     parser.add_argument("--peer-runs", type=int, default=3, help="of each of their cells; 3")
     parser.add_argument("--window-manager", choices=WINDOW_MANAGERS, default="openbox", help="of the table; clicks are measured with all")
     parser.add_argument("--pace-ms", type=int, help="types the texts with _meta.pace_ms, for applications that cannot keep up")
+    parser.add_argument("--desktops", type=int, default=1, help="so many applications at the same time, each on a desktop of its own; 1. Their times are then those of a machine that does other things as well")
     parser.add_argument("--quick", action="store_true", help="one run of two texts on three rows, and no files")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent, help="folder for TABLE.md and cells.jsonl; several runs may share it")
     parser.add_argument("--pictures", type=pathlib.Path, help="folder for a picture of the screen after each run that did not pass")
     parser.add_argument("--anew", action="store_true", help="drops what the folder holds; otherwise the cells are added, each in place of its earlier self")
+    parser.add_argument("--one-row", choices=ROWS, help=argparse.SUPPRESS)
     parser.add_argument("--binary", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--target", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.one_row:
+        options.rows, options.peers = [options.one_row], False
     if options.quick:
         options.rows, options.columns, options.loads, options.runs = list(QUICK_ROWS), ["ascii", "mixed"], ["idle"], 1
     return options
@@ -192,14 +196,38 @@ def origin(options):
         "binary": f"{version}, SHA-256 {hashlib.sha256(options.binary.read_bytes()).hexdigest()[:12]}",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}",
         "window manager of the table": table.MANAGERS[options.window_manager],
+        "desktops at the same time": str(options.desktops),
         **({"pace_ms": str(options.pace_ms)} if options.pace_ms else {}),
     }
 
 
-def kinds(options, clicks):
+def side_by_side(options):
+    """Each row by a process of its own, so many at a time; clicks and peers come after them. They share the folder."""
+    columns = [column for column in options.columns if column != "click"]
+    rows, running, failed = list(options.rows) if columns else [], {}, 0
+    given = [*sys.argv[1:], "--columns", ",".join(columns)]
+    try:
+        while rows or running:
+            while rows and len(running) < options.desktops:
+                row = rows.pop(0)
+                process = subprocess.Popen([sys.executable, __file__, *given, "--one-row", row])
+                running[process.pid] = process
+            pid, status = os.wait()
+            if running.pop(pid, None):
+                failed += status != 0
+                print(f"    {len(rows) + len(running)} of {len(options.rows)} applications left", flush=True)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+    return failed
+
+
+def kinds(options, clicks, rows):
     """What there is to do, by what takes alike long."""
     texts_and_actions = [column for column in options.columns if column != "click"]
-    yield from ((column, load) for _ in options.rows for load in options.loads for column in texts_and_actions)
+    yield from ((column, load) for _ in rows for load in options.loads for column in texts_and_actions)
     if options.peers:
         rows = [row for row in PEER_ROWS if row in options.rows]
         yield from (peer.name for peer in peers.PEERS.values() if not peer.missing for _ in rows for _ in ("ascii", "mixed"))
@@ -214,8 +242,9 @@ def main():
         peers.prepare(options.target)
     missing = {name: peer.missing for name, peer in peers.PEERS.items() if options.peers and peer.missing}
     clicks = "click" in options.columns
-    progress = Progress(kinds(options, clicks))
-    if options.anew and not options.quick:
+    apart = options.desktops > 1 and not options.one_row
+    progress = Progress(kinds(options, clicks, rows=[] if apart else options.rows))
+    if options.anew and not options.quick and not options.one_row:
         (options.output / store.FILE).unlink(missing_ok=True)
 
     def add(entry):
@@ -235,9 +264,10 @@ def main():
             page = table.markdown(settings, names, cells, landings, missing)
             (options.output / "TABLE.md").write_text(page, encoding="utf-8")
 
+    failed = side_by_side(options) if apart else 0
     with tempfile.TemporaryDirectory(prefix="deskhand-apps-") as folder:
         folder = pathlib.Path(folder)
-        for row in options.rows:
+        for row in () if apart else options.rows:
             for cell in measure_row(options, folder, row):
                 add(cell)
                 progress.done((cell.column, cell.load))
@@ -253,7 +283,7 @@ def main():
     bad = [entry for entry in ours if not entry.perfect]
     if bad:
         print(f"{len(bad)} of {len(ours)} cells are not perfect")
-    return 1 if bad else 0
+    return 1 if bad or failed else 0
 
 
 def end(*_):
