@@ -17,6 +17,7 @@ use crate::{
         answer::{ActionResult, Timing},
         answer_text,
         error::{ErrorKind, Executed, Failure},
+        message::MessageText,
     },
 };
 
@@ -59,7 +60,7 @@ pub async fn perform(context: &Context<'_>, gesture: Gesture, scope: Scope, text
         timing,
         settled: None,
     };
-    let mut text = text;
+    let mut text = MessageText::from(text);
     answer_text::push_result(&mut text, &result, None);
     Ok(Written { text, attachment: None, timing })
 }

@@ -43,12 +43,12 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
     let wait = observation::asked(context)?;
     act::announce(context, wait.is_some(), false).await?;
     let mut reply = Reply::text(answer_text::begin_result(&context.job.prepared.id));
-    reply.text.push_str(r#"{"results":["#);
+    reply.text.end().push_str(r#"{"results":["#);
     let mut total = Timing::default();
     let mut failed = false;
     for (index, action) in actions.iter().enumerate() {
         if index > 0 {
-            reply.text.push(',');
+            reply.text.end().push(',');
         }
         let outcome = if failed {
             Err(Failure::new(ErrorKind::NotExecuted, NOT_EXECUTED))
@@ -57,38 +57,38 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
         };
         match outcome {
             Ok(Written { text, attachment, timing }) => {
-                reply.text.push_str(&text);
+                reply.text.append(text);
                 reply.attachments.extend(attachment);
                 add(&mut total, timing);
             }
             Err(failure) => {
                 failed = true;
-                reply.text.push_str(r#"{"error":"#);
-                answer_text::push_error(&mut reply.text, &failure);
+                reply.text.end().push_str(r#"{"error":"#);
+                answer_text::push_error(reply.text.end(), &failure);
             }
         }
-        reply.text.push('}');
+        reply.text.end().push('}');
     }
-    reply.text.push(']');
+    reply.text.end().push(']');
     if let Some(wait) = wait {
-        reply.text.push_str(r#","observation":"#);
+        reply.text.end().push_str(r#","observation":"#);
         // What the actions did stays done, whatever becomes of the look at it.
         match look::effect(context, wait, Acted::default(), String::new()).await {
             Ok(Written { text, attachment, timing }) => {
-                reply.text.push_str(&text);
+                reply.text.append(text);
                 reply.attachments.extend(attachment);
                 add(&mut total, timing);
             }
             Err(failure) => {
-                reply.text.push_str(r#"{"error":"#);
-                answer_text::push_error(&mut reply.text, &failure);
-                reply.text.push('}');
+                reply.text.end().push_str(r#"{"error":"#);
+                answer_text::push_error(reply.text.end(), &failure);
+                reply.text.end().push('}');
             }
         }
     }
     let held = context.live.desktop.input().held();
-    answer_text::extend_object(&mut reply.text, &BatchResult { frame: context.live.frame(), held, timing: total });
-    reply.text.push('}');
+    answer_text::extend_object(reply.text.end(), &BatchResult { frame: context.live.frame(), held, timing: total });
+    reply.text.end().push('}');
     Ok(reply)
 }
 

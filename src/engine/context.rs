@@ -13,6 +13,7 @@ use crate::{
     protocol::{
         answer::Timing,
         error::{ErrorKind, Failure},
+        message::{BinaryMessage, MessageText},
     },
 };
 
@@ -100,9 +101,9 @@ pub fn expired() -> Failure {
 #[derive(Debug)]
 pub struct Written {
     /// What there was, and the result.
-    pub text: String,
+    pub text: MessageText,
     /// The picture that the result names.
-    pub attachment: Option<Vec<u8>>,
+    pub attachment: Option<BinaryMessage>,
     /// Where the time went.
     pub timing: Timing,
 }

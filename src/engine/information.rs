@@ -18,6 +18,7 @@ use crate::{
         answer_text,
         error::{ErrorKind, Failure},
         initialize::PROTOCOL,
+        message::MessageText,
         meta::Meta,
         method, schema,
         window::{ListedWindow, WindowsResult},
@@ -70,7 +71,7 @@ pub fn listed(window: &WindowInfo, geometry: &Geometry) -> ListedWindow {
 ///
 /// # Errors
 /// `display_lost`.
-pub async fn cursor_position(context: &Context<'_>, mut text: String) -> Result<Written, Failure> {
+pub async fn cursor_position(context: &Context<'_>, text: String) -> Result<Written, Failure> {
     let waited = context.waited();
     let pointer = context.live.desktop.observer().pointer().await.map_err(|_| lost())??;
     let cursor @ [x, y] = context.geometry.from_native(pointer);
@@ -86,6 +87,7 @@ pub async fn cursor_position(context: &Context<'_>, mut text: String) -> Result<
         timing,
         settled: None,
     };
+    let mut text = MessageText::from(text);
     answer_text::push_result(&mut text, &result, None);
     Ok(Written { text, attachment: None, timing })
 }

@@ -1,6 +1,6 @@
 //! Pictures: from a captured frame to its place in an answer, all on the capture thread, where the pixels are.
 
-use std::{cell::RefCell, time::Instant};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use super::{
     context::{Context, Written, microseconds},
@@ -20,6 +20,7 @@ use crate::{
         encoding::Encoding,
         error::Failure,
         initialize::ImageTransfer,
+        message::{BinaryKind, BinaryMessage},
         meta::{CursorDrawing, Meta},
         observe::{ObservedImage, Settled},
         units::FrameId,
@@ -191,21 +192,23 @@ fn write(studio: &mut Studio, frame: &Frame<'_>, settled: Option<Settled>, order
     if settled.is_some() {
         timing.settle_us = microseconds(order.asked.elapsed()).saturating_sub(capture_us);
     }
-    let mut written = Written { text: order.text, attachment: None, timing };
+    let mut written = Written { text: order.text.into(), attachment: None, timing };
     let begun = Instant::now();
     let part = match order.view {
         None => None,
         Some(_) if order.seen.is_some_and(|seen| seen.is_still(id, frame.tiles)) => Some(ImagePart::Unchanged),
         Some(view) => {
             let image = studio.encode(frame, view, &order.geometry, order.encoding)?;
-            timing.encode_us = microseconds(begun.elapsed());
-            Some(match order.transfer {
-                ImageTransfer::Base64 => ImagePart::Inline(image),
+            let part = match order.transfer {
+                ImageTransfer::Base64 => ImagePart::Inline(image, studio.base64()),
                 ImageTransfer::Attachment => {
-                    written.attachment = Some(answer_text::attachment(order.attachment, image.bytes));
+                    let file = Arc::clone(&image.file);
+                    written.attachment = Some(BinaryMessage::new(BinaryKind::Image, order.attachment, file));
                     ImagePart::Attached(image, order.attachment)
                 }
-            })
+            };
+            timing.encode_us = microseconds(begun.elapsed());
+            Some(part)
         }
     };
     written.timing = timing;

@@ -1,20 +1,24 @@
 //! What a request comes to, on its way to the outbox.
 
-use crate::protocol::{error::Failure, request::RequestId};
+use crate::protocol::{
+    error::Failure,
+    message::{BinaryMessage, MessageText},
+    request::RequestId,
+};
 
 /// An answer ready to be sent: the pictures that its text names go first, nothing between.
 #[derive(Debug, Default)]
 pub struct Reply {
     /// Binary messages.
-    pub attachments: Vec<Vec<u8>>,
+    pub attachments: Vec<BinaryMessage>,
     /// The JSON-RPC answer.
-    pub text: String,
+    pub text: MessageText,
 }
 
 impl Reply {
     /// An answer without pictures beside it.
     pub fn text(text: String) -> Self {
-        Self { attachments: Vec::new(), text }
+        Self { attachments: Vec::new(), text: text.into() }
     }
 
     /// An error.

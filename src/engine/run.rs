@@ -68,7 +68,7 @@ async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
     match &context.job.prepared.call {
         Call::Act(action) => {
             let mut written = action::result(context, action, Scope::Alone, answer_text::begin_result(id)).await?;
-            written.text.push('}');
+            written.text.end().push('}');
             Ok(Reply { attachments: written.attachment.into_iter().collect(), text: written.text })
         }
         Call::Batch(actions) => batch::run(context, actions).await,

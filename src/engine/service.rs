@@ -42,7 +42,7 @@ impl Service for EngineService {
                 .and_then(request::read)
                 .and_then(call::prepare);
             let text = match prepared {
-                Ok(prepared) => OneRequest::begin(&self.0, principal).answer(prepared).await.text,
+                Ok(prepared) => OneRequest::begin(&self.0, principal).answer(prepared).await.text.into_string(),
                 Err(rejected) => answer_text::error(rejected.id.as_ref(), &rejected.failure),
             };
             text.into_bytes()
@@ -61,7 +61,7 @@ impl Service for EngineService {
             one.client.attach_images();
             let reply = one.execute(prepared).await?;
             let attachment = reply.attachments.into_iter().next();
-            let png = attachment.and_then(|message| message.get(answer_text::ATTACHMENT_HEADER..).map(<[u8]>::to_vec));
+            let png = attachment.map(|message| message.picture().to_vec());
             png.ok_or_else(|| Failure::new(ErrorKind::Internal, "the screenshot has no picture"))
         })
     }

@@ -1,5 +1,7 @@
 //! Where pictures are made: the encoders of a capture thread, each with the memory that it uses again.
 
+use std::sync::Arc;
+
 use super::look::View;
 use crate::{
     desktop::capture::Frame,
@@ -16,6 +18,7 @@ use crate::{
         answer::EncodedImage,
         encoding::{Encoding, Preset},
         error::{ErrorKind, Failure},
+        message::{Base64, PictureFile},
         units::ScreenSize,
     },
 };
@@ -25,7 +28,11 @@ use crate::{
 pub(super) struct Studio {
     /// What `file` holds, so that a screen that has not changed is not encoded again.
     encoded: Option<Encoded>,
-    file: Vec<u8>,
+    file: PictureFile,
+    /// The same as text, once somebody has asked for it.
+    base64: Option<Base64>,
+    /// The memory of an earlier text.
+    spare: Base64,
     fast: PngPair,
     /// Made when somebody first asks for it: it has more memory.
     compact: Option<PngPair>,
@@ -62,7 +69,7 @@ impl Studio {
         view: View,
         geometry: &Geometry,
         encoding: Encoding,
-    ) -> Result<EncodedImage<'_>, Failure> {
+    ) -> Result<EncodedImage, Failure> {
         let size = match view {
             View::Screen => geometry.screen,
             View::Part(target) => target.output,
@@ -70,14 +77,28 @@ impl Studio {
         let shows = Some(Encoded { serial: frame.serial, view, size, encoding }).filter(|_| frame.cursor.is_none());
         if shows.is_none() || self.encoded != shows {
             self.encoded = None;
-            self.file.clear();
+            self.spare = self.base64.take().unwrap_or_else(|| std::mem::take(&mut self.spare));
             self.fill(frame, view, size, encoding)?;
             self.encoded = shows;
         }
-        Ok(EncodedImage { mime: encoding.mime(), size, bytes: &self.file })
+        Ok(EncodedImage { mime: encoding.mime(), size, file: Arc::clone(&self.file) })
+    }
+
+    /// The picture that was encoded last, as text.
+    pub(super) fn base64(&mut self) -> Base64 {
+        let Self { file, base64, spare, .. } = self;
+        let text = base64.get_or_insert_with(|| {
+            let text = reused(spare);
+            text.clear();
+            base64_simd::STANDARD.encode_append(&**file, text);
+            std::mem::take(spare)
+        });
+        Arc::clone(text)
     }
 
     fn fill(&mut self, frame: &Frame<'_>, view: View, size: ScreenSize, encoding: Encoding) -> Result<(), Failure> {
+        let file = reused(&mut self.file);
+        file.clear();
         let (source, left, top) = match view {
             View::Part(target) => (frame.pixels.region(target.native), target.native.x, target.native.y),
             View::Screen => (Some(frame.pixels), 0, 0),
@@ -88,7 +109,6 @@ impl Studio {
         let is_native = (source.size().width, source.size().height) == (size.width, size.height);
         if is_native && let Encoding::Png(preset) = encoding {
             // A PNG draws the pointer itself, into the rows that it covers.
-            let file = &mut self.file;
             let pair = pair(&mut self.fast, &mut self.compact, preset);
             let done = match view {
                 View::Screen => pair.screen.update(&source, (frame.serial, frame.tiles), cursor, file),
@@ -104,7 +124,6 @@ impl Studio {
             self.scaler.scale(&drawn, size, &mut self.scaled).map_err(|error| internal(&error))?;
             self.scaled.pixels()
         };
-        let file = &mut self.file;
         match encoding {
             Encoding::Png(preset) => {
                 let encoder = &mut pair(&mut self.fast, &mut self.compact, preset).other;
@@ -114,6 +133,15 @@ impl Studio {
             Encoding::Webp => self.webp.encode(&shown, file).map_err(|error| internal(&error)),
         }
     }
+}
+
+/// The memory of an earlier picture, or new memory while that picture is still being sent.
+fn reused<T: Default + Clone>(shared: &mut Arc<T>) -> &mut T {
+    if Arc::get_mut(shared).is_none() {
+        *shared = Arc::default();
+    }
+    // Nobody else has it: it is new, or the line above has just found so.
+    Arc::make_mut(shared)
 }
 
 fn pair<'a>(fast: &'a mut PngPair, compact: &'a mut Option<PngPair>, preset: Preset) -> &'a mut PngPair {

@@ -58,7 +58,7 @@ async fn screen(context: &Context<'_>, wait: &WaitFor, condition: Option<Conditi
     let wait = condition.map(|condition| AwaitRequest { condition, area, asked, timeout: wait.timeout, frame });
     let begun = answer_text::begin_result(&context.job.prepared.id);
     let mut written = look::awaited(context, View::Screen, wait, begun).await?;
-    written.text.push('}');
+    written.text.end().push('}');
     Ok(Reply { attachments: written.attachment.into_iter().collect(), text: written.text })
 }
 

@@ -7,6 +7,7 @@ use super::{
     action::Button,
     identity::Role,
     initialize::ImageTransfer,
+    message::{Base64, PictureFile},
     observe::Settled,
     screen::CoordinateSpace,
     units::{FrameId, ScreenSize},
@@ -78,23 +79,23 @@ pub struct ImageResult {
 }
 
 /// An encoded picture on its way into an answer.
-#[derive(Clone, Copy, Debug)]
-pub struct EncodedImage<'a> {
+#[derive(Clone, Debug)]
+pub struct EncodedImage {
     /// `image/png`, `image/jpeg` or `image/webp`.
     pub mime: &'static str,
     /// Pixels.
     pub size: ScreenSize,
     /// The file's bytes.
-    pub bytes: &'a [u8],
+    pub file: PictureFile,
 }
 
 /// How a picture appears in a result.
-#[derive(Clone, Copy, Debug)]
-pub enum ImagePart<'a> {
-    /// In the result itself.
-    Inline(EncodedImage<'a>),
+#[derive(Clone, Debug)]
+pub enum ImagePart {
+    /// In the result itself, as this text.
+    Inline(EncodedImage, Base64),
     /// In the binary message of this number.
-    Attached(EncodedImage<'a>, u64),
+    Attached(EncodedImage, u64),
     /// Not at all: the client has it.
     Unchanged,
 }

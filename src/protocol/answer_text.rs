@@ -1,13 +1,13 @@
 //! Answers as text: results, errors and the pictures inside them.
 //!
-//! A picture is most of an answer's bytes, so results are written into one string with the picture encoded straight into
-//! it; everything else goes through serde.
+//! A picture is most of an answer's bytes, so it stands in the text by reference; everything else goes through serde.
 
 use serde::Serialize;
 
 use super::{
     answer::{ImagePart, ImageResult},
     error::{ErrorDetail, ErrorKind, Executed, Failure},
+    message::MessageText,
     request::RequestId,
     subscription::EventParams,
     units::ScreenSize,
@@ -29,13 +29,12 @@ pub fn result(id: &RequestId, result: &impl Serialize) -> String {
     text
 }
 
-/// Writes one result object, its picture first, so that the picture's bytes are written once and in place.
-pub fn push_result(text: &mut String, result: &impl Serialize, image: Option<ImagePart<'_>>) {
-    let Some(image) = image else { return push_json(text, result) };
-    text.reserve(encoded_length(&image) + 512);
-    text.push_str(r#"{"image":"#);
+/// Writes one result object, its picture first.
+pub fn push_result(text: &mut MessageText, result: &impl Serialize, image: Option<ImagePart>) {
+    let Some(image) = image else { return push_json(text.end(), result) };
+    text.end().push_str(r#"{"image":"#);
     push_image(text, image);
-    extend_object(text, result);
+    extend_object(text.end(), result);
 }
 
 /// Continues an object whose closing brace is still to come with all members of another, and closes it.
@@ -84,27 +83,21 @@ fn push_json(text: &mut String, value: &impl Serialize) {
     text.push_str(&json);
 }
 
-fn encoded_length(image: &ImagePart<'_>) -> usize {
-    match image {
-        ImagePart::Inline(image) => base64_simd::STANDARD.encoded_length(image.bytes.len()),
-        ImagePart::Attached(..) | ImagePart::Unchanged => 0,
-    }
-}
-
-fn push_image(text: &mut String, part: ImagePart<'_>) {
-    let (image, attachment) = match part {
-        ImagePart::Unchanged => return text.push_str(r#"{"unchanged":true}"#),
-        ImagePart::Inline(image) => (image, None),
-        ImagePart::Attached(image, number) => (image, Some(number)),
+fn push_image(text: &mut MessageText, part: ImagePart) {
+    let (image, attachment, data) = match part {
+        ImagePart::Unchanged => return text.end().push_str(r#"{"unchanged":true}"#),
+        ImagePart::Inline(image, data) => (image, None, Some(data)),
+        ImagePart::Attached(image, number) => (image, Some(number), None),
     };
     let ScreenSize { width, height } = image.size;
-    let described = ImageResult { mime: image.mime, width, height, bytes: image.bytes.len(), data: None, attachment };
-    push_json(text, &described);
-    if attachment.is_none() {
-        text.pop();
-        text.push_str(r#","data":""#);
-        base64_simd::STANDARD.encode_append(image.bytes, text);
-        text.push_str(r#""}"#);
+    let described = ImageResult { mime: image.mime, width, height, bytes: image.file.len(), data: None, attachment };
+    push_json(text.end(), &described);
+    if let Some(data) = data {
+        // `data` continues the object before its closing brace.
+        text.end().pop();
+        text.end().push_str(r#","data":""#);
+        text.push_picture(data);
+        text.end().push_str(r#""}"#);
     }
 }
 
@@ -116,40 +109,10 @@ pub fn event(params: &EventParams) -> String {
     text
 }
 
-/// The length of the header of a binary message.
-pub const ATTACHMENT_HEADER: usize = 12;
-
-/// A binary message that carries a picture, its header first: version 1, kind 1, two zero bytes, the number in little endian.
-pub fn attachment(number: u64, bytes: &[u8]) -> Vec<u8> {
-    binary(BinaryKind::Image, number, bytes)
-}
-
-/// The same for a part of a frame, whose kind is 2.
-pub fn tile_attachment(number: u64, bytes: &[u8]) -> Vec<u8> {
-    binary(BinaryKind::Tile, number, bytes)
-}
-
-/// What a binary message carries, as its second byte.
-#[derive(Clone, Copy)]
-enum BinaryKind {
-    /// A whole picture.
-    Image = 1,
-    /// A rectangle of a frame.
-    Tile = 2,
-}
-
-fn binary(kind: BinaryKind, number: u64, bytes: &[u8]) -> Vec<u8> {
-    /// The version of this layout.
-    const VERSION: u8 = 1;
-    let mut message = Vec::with_capacity(ATTACHMENT_HEADER + bytes.len());
-    message.extend([VERSION, kind as u8, 0, 0]);
-    message.extend(number.to_le_bytes());
-    message.extend(bytes);
-    message
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -171,22 +134,22 @@ mod tests {
         }
     }
 
-    fn image(bytes: &[u8]) -> EncodedImage<'_> {
-        EncodedImage { mime: "image/png", size: ScreenSize { width: 3, height: 2 }, bytes }
+    fn image(bytes: &[u8]) -> EncodedImage {
+        EncodedImage { mime: "image/png", size: ScreenSize { width: 3, height: 2 }, file: Arc::new(bytes.to_vec()) }
     }
 
     #[test]
     fn a_picture_stands_inside_the_result_or_is_named_by_it() {
         let id = RequestId::Text("é\"".to_owned());
-        let read = |text: String| serde_json::from_str::<Value>(&text).expect("valid JSON");
+        let read = |text: MessageText| serde_json::from_str::<Value>(&text.into_string()).expect("valid JSON");
         let with = |members: &Value, part| {
-            let mut text = begin_result(&id);
+            let mut text = MessageText::from(begin_result(&id));
             push_result(&mut text, members, Some(part));
-            text.push('}');
+            text.end().push('}');
             text
         };
         let sample = serde_json::to_value(sample()).expect("a result");
-        let inline = read(with(&sample, ImagePart::Inline(image(b"\x89PNG"))));
+        let inline = read(with(&sample, ImagePart::Inline(image(b"\x89PNG"), Arc::new("iVBORw==".to_owned()))));
         assert_eq!(inline["id"], json!("é\""));
         assert_eq!(
             inline["result"]["image"],
@@ -214,11 +177,5 @@ mod tests {
             json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "blocked",
                 "data": {"kind": "pointer_blocked", "executed": "partial", "pointer": [1, 2]}}})
         );
-    }
-
-    #[test]
-    fn an_attachment_begins_with_its_header() {
-        assert_eq!(attachment(0x0102, b"xy"), [1, 1, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, b'x', b'y']);
-        assert_eq!(tile_attachment(3, b"z"), [1, 2, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, b'z']);
     }
 }

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod initialize;
 pub mod json;
 pub mod limits;
+pub mod message;
 pub mod meta;
 pub mod method;
 pub mod observe;

@@ -1,7 +1,7 @@
 //! Writes server frames to the socket in as few calls as the kernel allows, without copying payloads.
 //!
 //! A server's frames are not masked (RFC 6455, 5.1), so a frame is a header of at most ten bytes before bytes that are
-//! already there; a picture of a megabyte goes from the encoder's buffer into the kernel.
+//! already there; a picture of a megabyte goes from where it was encoded into the kernel, for as many readers as there are.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,10 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use crate::transport::outbox::{Charge, Delivery, Outgoing};
+use crate::{
+    protocol::message::{BinaryMessage, MessageText},
+    transport::outbox::{Charge, Delivery, Outgoing},
+};
 
 /// How many slices one call hands to the kernel: enough for eight small answers at once.
 const SLICES: usize = 16;
@@ -38,15 +41,17 @@ pub(super) struct FrameWriter {
 struct Chunk {
     head: [u8; 10],
     head_length: usize,
-    body: Vec<u8>,
-    kind: Kind,
+    body: Body,
+    length: usize,
+    /// The share of the bound that is given back when the chunk is written; an attachment has none of its own.
+    _charge: Option<Charge>,
 }
 
-enum Kind {
-    /// Frees its share of the bound when it is written; an attachment has none of its own.
-    Message { _charge: Option<Charge> },
-    /// Whole control frames that are already encoded.
-    Control,
+enum Body {
+    Text(MessageText),
+    Binary(BinaryMessage),
+    /// Of a close frame, or whole control frames that are already encoded.
+    Control(Vec<u8>),
 }
 
 impl FrameWriter {
@@ -60,19 +65,18 @@ impl FrameWriter {
         let Delivery { outgoing, charge } = delivery;
         let Outgoing { attachments, text } = outgoing;
         for binary in attachments {
-            self.chunks.push_back(Chunk::new(Opcode::Binary, binary, Kind::Message { _charge: None }));
+            self.chunks.push_back(Chunk::new(Opcode::Binary, Body::Binary(binary), None));
         }
-        self.chunks.push_back(Chunk::new(Opcode::Text, text.into_bytes(), Kind::Message { _charge: Some(charge) }));
+        self.chunks.push_back(Chunk::new(Opcode::Text, Body::Text(text), Some(charge)));
     }
 
     /// Queues encoded control frames before every message that has not begun. Takes them only when none wait already,
     /// so that a peer that pings without reading fills the caller's small buffer and nothing else.
     pub(super) fn control(&mut self, frames: &mut Vec<u8>) {
         let place = usize::from(self.written > 0);
-        let waits = self.chunks.iter().take(place + 1).any(|chunk| matches!(chunk.kind, Kind::Control));
+        let waits = self.chunks.iter().take(place + 1).any(|chunk| matches!(chunk.body, Body::Control(_)));
         if !frames.is_empty() && !waits {
-            let body = std::mem::take(frames);
-            self.chunks.insert(place, Chunk { head: [0; 10], head_length: 0, body, kind: Kind::Control });
+            self.chunks.insert(place, Chunk::encoded(std::mem::take(frames)));
         }
     }
 
@@ -92,7 +96,7 @@ impl FrameWriter {
             }
             payload.extend(&reason.as_bytes()[..length]);
         }
-        self.chunks.push_back(Chunk::new(Opcode::Close, payload, Kind::Control));
+        self.chunks.push_back(Chunk::new(Opcode::Close, Body::Control(payload), None));
     }
 
     /// Writes until all is written, the socket is full, or it fails.
@@ -105,14 +109,15 @@ impl FrameWriter {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut used = 0;
             let mut skip = self.written;
-            for chunk in self.chunks.iter().take(SLICES / 2) {
-                for part in [&chunk.head[..chunk.head_length], &chunk.body] {
-                    let skipped = skip.min(part.len());
-                    skip -= skipped;
-                    if skipped < part.len() {
-                        slices[used] = IoSlice::new(&part[skipped..]);
-                        used += 1;
-                    }
+            for part in self.chunks.iter().flat_map(Chunk::pieces) {
+                let skipped = skip.min(part.len());
+                skip -= skipped;
+                if skipped < part.len() {
+                    slices[used] = IoSlice::new(&part[skipped..]);
+                    used += 1;
+                }
+                if used == SLICES {
+                    break;
                 }
             }
             let count = ready!(Pin::new(&mut *socket).poll_write_vectored(context, &slices[..used]))?;
@@ -121,9 +126,9 @@ impl FrameWriter {
             }
             self.written += count;
             while let Some(chunk) = self.chunks.front()
-                && self.written >= chunk.length()
+                && self.written >= chunk.length
             {
-                self.written -= chunk.length();
+                self.written -= chunk.length;
                 self.chunks.pop_front();
             }
         }
@@ -132,13 +137,31 @@ impl FrameWriter {
 }
 
 impl Chunk {
-    fn new(opcode: Opcode, body: Vec<u8>, kind: Kind) -> Self {
-        let (head, head_length) = header(opcode, body.len());
-        Self { head, head_length, body, kind }
+    fn new(opcode: Opcode, body: Body, charge: Option<Charge>) -> Self {
+        let payload = body.pieces().map(<[u8]>::len).sum();
+        let (head, head_length) = header(opcode, payload);
+        Self { head, head_length, body, length: head_length + payload, _charge: charge }
     }
 
-    fn length(&self) -> usize {
-        self.head_length + self.body.len()
+    fn encoded(frames: Vec<u8>) -> Self {
+        let length = frames.len();
+        Self { head: [0; 10], head_length: 0, body: Body::Control(frames), length, _charge: None }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        [&self.head[..self.head_length]].into_iter().chain(self.body.pieces())
+    }
+}
+
+impl Body {
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let (text, binary, control) = match self {
+            Self::Text(text) => (Some(text), None, None),
+            Self::Binary(binary) => (None, Some(binary), None),
+            Self::Control(bytes) => (None, None, Some(bytes.as_slice())),
+        };
+        let messages = text.into_iter().flat_map(MessageText::pieces);
+        messages.chain(binary.into_iter().flat_map(BinaryMessage::pieces)).chain(control)
     }
 }
 

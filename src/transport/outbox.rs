@@ -9,7 +9,10 @@ use std::{
     task::Waker,
 };
 
-use crate::protocol::limits;
+use crate::protocol::{
+    limits,
+    message::{BinaryMessage, MessageText},
+};
 
 /// "Try again later" (IANA WebSocket close code registry): what a reader that is too slow is told.
 pub const CLOSE_OVERLOADED: u16 = 1013;
@@ -32,20 +35,20 @@ pub enum Offered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Binary messages, with their own headers; they go first.
-    pub attachments: Vec<Vec<u8>>,
+    pub attachments: Vec<BinaryMessage>,
     /// The JSON, which names them.
-    pub text: String,
+    pub text: MessageText,
 }
 
 impl Outgoing {
     /// An answer without binary messages.
     pub fn text(text: String) -> Self {
-        Self { attachments: Vec::new(), text }
+        Self { attachments: Vec::new(), text: text.into() }
     }
 
     /// How many bytes the answer occupies while it waits.
     pub fn bytes(&self) -> usize {
-        self.attachments.iter().map(Vec::len).sum::<usize>() + self.text.len()
+        self.attachments.iter().map(BinaryMessage::bytes).sum::<usize>() + self.text.bytes()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         settle::history::History,
     },
     protocol::{
-        answer_text,
+        message::{BinaryKind, BinaryMessage},
         subscription::{Event, FramesEvent, Tile},
     },
     session::{pacing::Next, registry::DisplayEpoch},
@@ -127,12 +127,12 @@ impl FrameStream {
 }
 
 /// What stands in the event, and the binary messages that it names.
-fn message(subscription: &Subscription, encoded: &[Encoded]) -> (Vec<Tile>, Vec<Vec<u8>>) {
+fn message(subscription: &Subscription, encoded: &[Encoded]) -> (Vec<Tile>, Vec<BinaryMessage>) {
     let part = |Encoded { region, png }: &Encoded| {
         let attachment = subscription.attachments.next();
         let (x, y, width, height) = (region.x, region.y, region.width, region.height);
         let tile = Tile { x, y, width, height, mime: "image/png", attachment };
-        (tile, answer_text::tile_attachment(attachment, png))
+        (tile, BinaryMessage::new(BinaryKind::Tile, attachment, Arc::clone(png)))
     };
     encoded.iter().map(part).unzip()
 }

@@ -31,6 +31,7 @@ use crate::{
         answer_text,
         error::{ErrorKind, Failure},
         limits,
+        message::BinaryMessage,
         screen::{CoordinateSpace, ScreenFit},
         subscription::{Event, EventKind, EventParams, SubscriptionNumber},
     },
@@ -63,9 +64,9 @@ impl Subscription {
     }
 
     /// Sends an event and what it names, if the reader keeps up.
-    fn offer(&self, event: Event, attachments: Vec<Vec<u8>>) -> Result<Offered, Closed> {
+    fn offer(&self, event: Event, attachments: Vec<BinaryMessage>) -> Result<Offered, Closed> {
         let text = answer_text::event(&EventParams { subscription: self.number, event });
-        self.outbox.offer(Outgoing { attachments, text })
+        self.outbox.offer(Outgoing { attachments, text: text.into() })
     }
 }
 

@@ -9,14 +9,14 @@ use std::{
 use crate::{
     desktop::last_frame::LastFrame,
     image::{pixels::Pixels, png::PngEncoder, rectangles},
-    protocol::units::NativeRegion,
+    protocol::{message::PictureFile, units::NativeRegion},
 };
 
 /// A rectangle of the screen as a PNG.
 #[derive(Debug)]
 pub(super) struct Encoded {
     pub(super) region: NativeRegion,
-    pub(super) png: Vec<u8>,
+    pub(super) png: PictureFile,
 }
 
 thread_local! {
@@ -72,7 +72,7 @@ impl Workshop {
                 let Some(part) = pixels.region(region) else { continue };
                 let mut png = Vec::new();
                 encoder.encode(&part, None, &mut png)?;
-                encoded.push(Encoded { region, png });
+                encoded.push(Encoded { region, png: Arc::new(png) });
             }
             *step = wanted;
         }

@@ -9,6 +9,7 @@ use deskhand::{
     protocol::{
         error::Failure,
         identity::{Principal, Role},
+        message::{BinaryKind, BinaryMessage},
     },
     transport::{
         outbox::{Outbox, Outgoing},
@@ -80,7 +81,9 @@ impl Connection for EchoConnection {
         let outgoing = match message.split_once(' ') {
             Some(("big", size)) => Outgoing::text("x".repeat(size.parse().unwrap())),
             Some(("attach", size)) => {
-                Outgoing { attachments: vec![vec![7; size.parse().unwrap()]], text: "attached".to_owned() }
+                let picture = Arc::new(vec![7; size.parse().unwrap()]);
+                let attachments = vec![BinaryMessage::new(BinaryKind::Image, 7, picture)];
+                Outgoing { attachments, text: "attached".to_owned().into() }
             }
             Some(("flood", count)) => {
                 for _ in 0..count.parse::<usize>().unwrap() {
