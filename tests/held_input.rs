@@ -16,11 +16,14 @@ use support::{Controller, Deskhand, Recorded, Recorder, Windows, Xvfb};
 use x11rb::{
     connection::Connection as _,
     protocol::{
+        xkb::{BoolCtrl, ConnectionExt as _},
         xproto::{BUTTON_PRESS_EVENT, KEY_PRESS_EVENT},
         xtest::ConnectionExt as _,
     },
 };
 
+/// `XkbUseCoreKbd`: the keyboard that clients see.
+const CORE_KEYBOARD: u16 = 0x100;
 /// How often a controller is killed in a drag; the soak does it more often.
 const DISCONNECTS: usize = 100;
 
@@ -97,6 +100,31 @@ fn a_client_that_goes_away_in_the_middle_of_one_http_request_leaves_nothing_pres
     drop(stream);
     wait_until_nothing_is_down(&windows, Duration::from_millis(250));
     Controller::connect(&server).must("mouse_move", json!({"coordinate": [5, 5]}));
+}
+
+#[test]
+fn keys_repeat_again_when_an_executor_is_killed_in_the_middle_of_a_text() {
+    let xvfb = Xvfb::start("640x480");
+    let recorder = Recorder::open(&xvfb.display);
+    let server = Deskhand::attached(&xvfb.display);
+    let connection = xvfb.display.connect();
+    connection.xkb_use_extension(1, 0).unwrap().reply().unwrap();
+    let repeats = || {
+        let controls = connection.xkb_get_controls(CORE_KEYBOARD).unwrap().reply().unwrap();
+        controls.enabled_controls.contains(BoolCtrl::REPEAT_KEYS)
+    };
+    let mut controller = Controller::connect(&server);
+    controller.send("type", json!({"text": "ab".repeat(100), "_meta": {"pace_ms": 100}}));
+    recorder.wait_for("a letter", |events| {
+        events.iter().any(|event| matches!(event, Recorded::Key { down: true, .. })).then_some(())
+    });
+    assert!(!repeats());
+    server.kill_everything();
+    // The server notices the end of the connection when it reads on.
+    let begun = Instant::now();
+    while !repeats() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "keys do not repeat any more");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use x11rb::protocol::xproto::Window;
 
 use super::{
     acknowledge::Acknowledger,
+    auto_repeat::AutoRepeat,
     clicks::Clicks,
     connection::LinkError,
     failure::InputCause,
@@ -102,6 +103,7 @@ pub struct Interpreter {
     put_back_at: Option<Instant>,
     /// What was clicked last.
     clicks: Clicks,
+    auto_repeat: AutoRepeat,
     /// Whether this action's input reaches its window.
     guard: Guard,
     hook: Option<StepHook>,
@@ -126,6 +128,7 @@ impl Interpreter {
             releases: Releases::default(),
             put_back_at: None,
             clicks: Clicks::default(),
+            auto_repeat: AutoRepeat::default(),
             guard: Guard::default(),
             hook: faults.before_step,
         }
@@ -185,6 +188,9 @@ impl Interpreter {
             station.input_follows();
             None
         };
+        if matches!(gesture, Gesture::Type(_) | Gesture::Paste(_) | Gesture::Keys { .. }) {
+            self.auto_repeat.pause(station.link())?;
+        }
         let lifted = if has_text { self.lift_modifiers(station)? } else { Vec::new() };
         progress.sent |= !lifted.is_empty();
         let mut answered = false;
@@ -255,6 +261,7 @@ impl Interpreter {
     /// Lets others use the keyboard, and says when to put back what a text has changed.
     pub fn finish(&mut self, station: &mut Station) -> Result<(), LinkError> {
         self.put_back_at = self.keyboard.is_borrowing().then(|| Instant::now() + PUT_BACK_TIME);
+        self.auto_repeat.resume(station.link())?;
         self.keyboard.finish(station)
     }
 

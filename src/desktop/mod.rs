@@ -13,6 +13,7 @@
 
 pub mod acknowledge;
 pub mod answer;
+mod auto_repeat;
 pub mod borrowed;
 pub mod capture;
 mod clicks;

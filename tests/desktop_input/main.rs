@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its surroundings fail, and says where")]
 
 mod actions;
+mod auto_repeat;
 mod faults;
 mod freeze;
 mod keymap;
