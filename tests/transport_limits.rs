@@ -153,7 +153,7 @@ async fn an_attachment_comes_right_before_the_text_that_names_it() {
         client.text(text).await;
     }
     assert_eq!(client.receive().await, Received::Text(b"first".to_vec()));
-    assert_eq!(client.receive().await, Received::Binary([&[1, 1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0][..], &[7; 300_000]].concat()));
+    assert_eq!(client.receive().await, Received::Binary([vec![1, 1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0], vec![7; 300_000]].concat()));
     assert_eq!(client.receive().await, Received::Text(b"attached".to_vec()));
     assert_eq!(client.receive().await, Received::Text(b"last".to_vec()));
 }
