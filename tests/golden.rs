@@ -133,6 +133,36 @@ fn requests() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
+/// Who controls, tasks, and tokens.
+fn controls() -> Vec<(&'static str, Vec<Value>)> {
+    vec![
+        ("lease.acquire", vec![json!({}), json!({"force": true}), json!({"force": 1})]),
+        ("lease.release", vec![json!({}), json!({"force": true})]),
+        ("session.pause", vec![json!({})]),
+        ("session.halt", vec![json!({})]),
+        ("session.resume", vec![json!({}), json!({"now": true})]),
+        (
+            "task.begin",
+            vec![
+                json!({"max_turns": 0}),
+                json!({"max_seconds": 86_401}),
+                json!({"objective": "o", "model": "m", "purpose": "p", "max_turns": 40, "max_seconds": 60}),
+                json!({}),
+            ],
+        ),
+        ("task.end", vec![json!({}), json!({"success": true, "summary": "s"}), json!({"success": false})]),
+        ("usage.check", vec![json!({"estimated_tokens": 5}), json!({"estimated_tokens": -1}), json!({})]),
+        (
+            "usage.report",
+            vec![
+                json!({"model": "m", "input_tokens": 5, "output_tokens": 6}),
+                json!({"model": "m", "input_tokens": 1_000_000_001_u64, "output_tokens": 0}),
+            ],
+        ),
+        ("usage.get", vec![json!({})]),
+    ]
+}
+
 /// The same for events.
 fn subscriptions() -> Vec<(&'static str, Vec<Value>)> {
     vec![
@@ -187,7 +217,8 @@ fn normalise(value: &mut Value) {
             for (key, value) in object.iter_mut() {
                 match key.as_str() {
                     "boot" | "session" | "version" | "data" if value.is_string() => *value = json!("<text>"),
-                    "queue_us" | "act_us" | "settle_us" | "capture_us" | "encode_us" | "bytes" | "waited_ms" => {
+                    "queue_us" | "act_us" | "settle_us" | "capture_us" | "encode_us" | "bytes" | "waited_ms"
+                    | "duration_ms" => {
                         *value = json!("<number>");
                     }
                     // An X id is given by the server.
@@ -213,7 +244,7 @@ fn requests_and_answers_are_as_recorded() {
     let _window = Recorder::open_with(&server.display, &whole_screen);
     let mut controller = Controller::connect(&server);
     let mut wrong = Vec::new();
-    for (method, cases) in requests().into_iter().chain(subscriptions()).chain(waits()) {
+    for (method, cases) in requests().into_iter().chain(controls()).chain(subscriptions()).chain(waits()) {
         let exchanges: Vec<Value> = cases
             .into_iter()
             .map(|params| {
@@ -267,8 +298,13 @@ fn every_method_that_is_served_has_a_golden_file() {
     let methods = controller
         .must("initialize", json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}}))["methods"]
         .clone();
-    let covered: Vec<_> =
-        requests().into_iter().chain(subscriptions()).chain(waits()).map(|(method, _)| method).collect();
+    let covered: Vec<_> = requests()
+        .into_iter()
+        .chain(controls())
+        .chain(subscriptions())
+        .chain(waits())
+        .map(|(method, _)| method)
+        .collect();
     for method in methods.as_array().unwrap() {
         assert!(covered.contains(&method.as_str().unwrap()), "{method} has no golden file");
     }

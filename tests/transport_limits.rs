@@ -153,7 +153,10 @@ async fn an_attachment_comes_right_before_the_text_that_names_it() {
         client.text(text).await;
     }
     assert_eq!(client.receive().await, Received::Text(b"first".to_vec()));
-    assert_eq!(client.receive().await, Received::Binary([vec![1, 1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0], vec![7; 300_000]].concat()));
+    assert_eq!(
+        client.receive().await,
+        Received::Binary([vec![1, 1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0], vec![7; 300_000]].concat())
+    );
     assert_eq!(client.receive().await, Received::Text(b"attached".to_vec()));
     assert_eq!(client.receive().await, Received::Text(b"last".to_vec()));
 }
@@ -247,7 +250,7 @@ async fn a_peer_that_is_gone_is_noticed_while_its_answers_still_fill_the_socket(
         let mut client = Client::new(Box::new(stream));
         client.send(server.handshake().as_bytes()).await;
         assert_eq!(client.head().await.unwrap().status, 101);
-        let principal = Principal { user: "default".to_owned(), role: Role::Control };
+        let principal = Principal { role: Role::Control, ..Principal::single_token() };
         assert_eq!(server.event().await, Event::Opened(principal));
         let outbox = server.outbox().await;
         client.text("flood 14").await;
@@ -317,7 +320,7 @@ async fn the_connection_over_standard_input_is_the_hosts_own_and_its_end_ends_th
     let head = server.handshake().replace(&format!("Authorization: Bearer {TOKEN}\r\n"), "");
     client.send(head.as_bytes()).await;
     assert_eq!(client.head().await.unwrap().status, 101);
-    let host = Principal { user: "host".to_owned(), role: Role::Admin };
+    let host = Principal::host();
     assert_eq!(server.event().await, Event::Opened(host));
     client.echo("over pipes").await;
     client.stream.shutdown().await.unwrap();

@@ -54,6 +54,27 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_TOKEN_SHA256", value_name = "HEX")]
     pub token_sha256: Option<TokenHash>,
 
+    /// Accept the tokens of this TOML file: [[token]] with user, role, sha256, and optionally expires and limits. Only its owner may
+    /// read it; SIGHUP reads it again.
+    #[arg(long, env = "DESKHAND_TOKENS", value_name = "FILE")]
+    pub tokens: Option<String>,
+
+    /// Refuse input of users who have not begun a task (task.begin).
+    #[arg(
+        long,
+        env = "DESKHAND_REQUIRE_TASK",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub require_task: Option<bool>,
+
+    /// Keep in this directory what must survive a restart: the tokens of the month.
+    #[arg(long, env = "DESKHAND_STATE", value_name = "DIR")]
+    pub state: Option<String>,
+
     /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
     #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
     pub allow_host: Vec<Host>,
@@ -97,10 +118,10 @@ fn xvfb_help() -> String {
 }
 
 impl ServeArguments {
-    /// Takes from `lower` what is absent here. The two forms of a token are one setting: naming one hides the other below.
+    /// Takes from `lower` what is absent here. The three forms of a token are one setting: naming one hides the other below.
     #[must_use]
     pub(super) fn or(self, lower: Self) -> Self {
-        let names_a_token = self.token_file.is_some() || self.token_sha256.is_some();
+        let names_a_token = self.token_file.is_some() || self.token_sha256.is_some() || self.tokens.is_some();
         Self {
             xvfb: self.xvfb.or(lower.xvfb),
             display: self.display.or(lower.display),
@@ -110,6 +131,9 @@ impl ServeArguments {
             listen: first_filled(self.listen, lower.listen),
             token_file: if names_a_token { self.token_file } else { lower.token_file },
             token_sha256: if names_a_token { self.token_sha256 } else { lower.token_sha256 },
+            tokens: if names_a_token { self.tokens } else { lower.tokens },
+            require_task: self.require_task.or(lower.require_task),
+            state: self.state.or(lower.state),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),

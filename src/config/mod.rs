@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod display;
 pub mod token;
+pub mod tokens;
 pub mod values;
 
 use std::path::{Path, PathBuf};
@@ -16,8 +17,11 @@ use crate::{
     protocol::{
         address::{DEFAULT_LISTEN, ListenAddress},
         display::DisplayNumber,
+        identity::Principal,
         screen::ScreenFit,
+        task::TaskRule,
         token::TokenHash,
+        token_table::{Grant, TokenTable},
         units::PixelsPerNotch,
     },
 };
@@ -50,6 +54,10 @@ pub struct Settings {
     pub log: LogLevel,
     /// The program to run on the display and its arguments; empty for none.
     pub command: Vec<String>,
+    /// Whether input needs a task.
+    pub tasks: TaskRule,
+    /// Where what must survive a restart is kept.
+    pub state: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -62,35 +70,82 @@ pub enum TokenChoice {
     File(PathBuf),
     /// The one with this hash.
     Sha256(TokenHash),
+    /// Those of this tokens file.
+    Tokens(PathBuf),
     /// A new one, in a file of the private runtime directory.
     Generate,
     /// None: only the host can reach us.
     NotNeeded,
 }
 
-/// The token that opens the door, as far as the server must know it.
+/// What opens the door, as far as the server must know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AcceptedToken {
-    /// What a token shown must hash to.
-    pub sha256: TokenHash,
-    /// The file that holds it, for the ready line.
-    pub file: Option<PathBuf>,
+#[serde(rename_all = "snake_case")]
+pub enum AcceptedTokens {
+    /// One token, whose holder may do everything.
+    One {
+        /// What a token shown must hash to.
+        sha256: TokenHash,
+        /// The file that holds it, for the ready line.
+        file: Option<PathBuf>,
+    },
+    /// Those of a tokens file.
+    Table {
+        /// Its text, which has been read without a mistake.
+        text: String,
+    },
+}
+
+impl AcceptedTokens {
+    /// The file that holds a token in clear.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::One { file, .. } => file.as_deref(),
+            Self::Table { .. } => None,
+        }
+    }
+
+    /// Who holds which.
+    ///
+    /// # Errors
+    /// What is wrong with the text of a tokens file.
+    pub fn table(&self) -> Result<TokenTable, String> {
+        match self {
+            Self::One { sha256, .. } => {
+                Ok(TokenTable::new(vec![Grant { sha256: *sha256, principal: Principal::single_token() }]))
+            }
+            Self::Table { text } => tokens::parse(text),
+        }
+    }
 }
 
 impl TokenChoice {
     /// Reads or makes the token. `runtime` is the private directory that takes a new one.
-    pub fn accept(&self, runtime: &Path) -> Result<Option<AcceptedToken>, Fatal> {
+    pub fn accept(&self, runtime: &Path) -> Result<Option<AcceptedTokens>, Fatal> {
         Ok(match self {
-            Self::File(path) => Some(AcceptedToken { sha256: Token::read(path)?.hash(), file: Some(path.clone()) }),
-            Self::Sha256(sha256) => Some(AcceptedToken { sha256: *sha256, file: None }),
+            Self::File(path) => {
+                Some(AcceptedTokens::One { sha256: Token::read(path)?.hash(), file: Some(path.clone()) })
+            }
+            Self::Sha256(sha256) => Some(AcceptedTokens::One { sha256: *sha256, file: None }),
+            Self::Tokens(path) => Some(AcceptedTokens::Table { text: read_table(path)? }),
             Self::Generate => {
                 let (token, path) = (Token::generate()?, runtime.join("token"));
                 token.write_new(&path)?;
-                Some(AcceptedToken { sha256: token.hash(), file: Some(path) })
+                Some(AcceptedTokens::One { sha256: token.hash(), file: Some(path) })
             }
             Self::NotNeeded => None,
         })
     }
+}
+
+/// Reads a tokens file and checks that it says what it should.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn read_table(path: &Path) -> Result<String, TokenError> {
+    let text = tokens::read(path)?;
+    tokens::parse(&text).map_err(|problem| TokenError::Table { path: path.to_owned(), problem })?;
+    Ok(text)
 }
 
 impl From<TokenError> for Fatal {
@@ -99,7 +154,7 @@ impl From<TokenError> for Fatal {
             TokenError::Random => Exit::Internal,
             TokenError::Readable { .. } => Exit::NotAllowed,
             TokenError::Write { .. } | TokenError::Exists { .. } => Exit::Failed,
-            TokenError::Read { .. } | TokenError::Format { .. } => Exit::Usage,
+            TokenError::Read { .. } | TokenError::Format { .. } | TokenError::Table { .. } => Exit::Usage,
         };
         Self::new(exit, error.to_string())
     }
@@ -149,11 +204,12 @@ impl Settings {
             typed.listen.clone()
         };
         check_listen(&listen, typed.allow_plaintext.unwrap_or(false))?;
-        let token = match (&typed.token_file, typed.token_sha256) {
-            (Some(path), _) => TokenChoice::File(absolute(path)?),
-            (None, Some(hash)) => TokenChoice::Sha256(hash),
-            (None, None) if listen.iter().any(ListenAddress::needs_token) => TokenChoice::Generate,
-            (None, None) => TokenChoice::NotNeeded,
+        let token = match (&typed.token_file, typed.token_sha256, &typed.tokens) {
+            (Some(path), _, _) => TokenChoice::File(absolute(path)?),
+            (None, Some(hash), _) => TokenChoice::Sha256(hash),
+            (None, None, Some(path)) => TokenChoice::Tokens(absolute(path)?),
+            (None, None, None) if listen.iter().any(ListenAddress::needs_token) => TokenChoice::Generate,
+            (None, None, None) => TokenChoice::NotNeeded,
         };
         Ok(Self {
             display: choose_display(&typed, surroundings)?,
@@ -165,6 +221,8 @@ impl Settings {
             allow_origin: typed.allow_origin,
             log: typed.log.unwrap_or_default(),
             command: typed.command,
+            tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },
+            state: typed.state.as_deref().map(absolute).transpose()?,
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
     }
@@ -178,12 +236,13 @@ fn read_file(path: &Path) -> Result<ServeArguments, Fatal> {
 }
 
 fn one_token(typed: &ServeArguments) -> Result<(), Fatal> {
-    match (&typed.token_file, &typed.token_sha256) {
-        (Some(_), Some(_)) => Err(Fatal::usage(
-            "token-file and token-sha256 (also as DESKHAND_… in the environment) exclude each other; give one of them",
-        )),
-        _ => Ok(()),
+    let given = [typed.token_file.is_some(), typed.token_sha256.is_some(), typed.tokens.is_some()];
+    if given.into_iter().filter(|given| *given).count() > 1 {
+        return Err(Fatal::usage(
+            "token-file, token-sha256 and tokens (also as DESKHAND_… in the environment) exclude each other; give one of them",
+        ));
     }
+    Ok(())
 }
 
 fn check_listen(listen: &[ListenAddress], allow_plaintext: bool) -> Result<(), Fatal> {

@@ -36,20 +36,8 @@ impl Token {
 
     /// Reads a token file: the 64 characters, one newline at most after them. A file that others may read is refused.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let fail = |error| TokenError::Read { path: path.to_owned(), error };
-        // Without NONBLOCK a named pipe in its place would hold the start up for ever.
-        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
-        let metadata = file.metadata().map_err(fail)?;
-        if !metadata.is_file() {
-            return Err(TokenError::Format { path: path.to_owned() });
-        }
-        if metadata.mode() & OTHERS != 0 {
-            return Err(TokenError::Readable { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
-        }
-        let mut text = Vec::with_capacity(TOKEN_CHARACTERS + 2);
-        file.take(TOKEN_CHARACTERS as u64 + 2).read_to_end(&mut text).map_err(fail)?;
-        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        let text = read_private(path, TOKEN_CHARACTERS as u64 + 1)?;
+        let text = text.strip_suffix('\n').unwrap_or(&text).as_bytes();
         let token = text.try_into().map_err(|_| TokenError::Format { path: path.to_owned() })?;
         if HEXLOWER.decode(text).is_err() {
             return Err(TokenError::Format { path: path.to_owned() });
@@ -66,6 +54,30 @@ impl Token {
         let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
         file.write_all(&self.0).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all()).map_err(fail)
     }
+}
+
+/// Reads a file of at most so many bytes that only its owner can use.
+///
+/// # Errors
+/// Why it is no good.
+pub(super) fn read_private(path: &Path, most: u64) -> Result<String, TokenError> {
+    let fail = |error| TokenError::Read { path: path.to_owned(), error };
+    // Without NONBLOCK a named pipe in its place would hold the start up for ever.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(fail)?;
+    if !metadata.is_file() {
+        return Err(TokenError::Format { path: path.to_owned() });
+    }
+    if metadata.mode() & OTHERS != 0 {
+        return Err(TokenError::Readable { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > most {
+        return Err(TokenError::Format { path: path.to_owned() });
+    }
+    String::from_utf8(bytes).map_err(|_| TokenError::Format { path: path.to_owned() })
 }
 
 /// Why a token file is no good.
@@ -103,6 +115,14 @@ pub enum TokenError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// A tokens file does not say what it should.
+    #[error("the tokens file {} cannot be used: {problem}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
     },
     /// Its content is no token.
     #[error("the token file {} does not hold 64 lower-case hexadecimal characters; make one with `deskhand token new`", path.display())]

@@ -68,7 +68,8 @@ fn flags(link: &Link, on_end: xkb::PerClientFlag, controls: BoolCtrl) -> Result<
 }
 
 fn switch(link: &Link, repeat: BoolCtrl) -> Result<(), ConnectionError> {
-    let (no_modifiers, no_virtual, no_options) = (ModMask::from(0_u16), xkb::VMod::from(0_u16), xkb::AXOption::from(0_u16));
+    let (no_modifiers, no_virtual, no_options) =
+        (ModMask::from(0_u16), xkb::VMod::from(0_u16), xkb::AXOption::from(0_u16));
     let none = BoolCtrl::from(0_u32);
     let cookie = link.connection.xkb_set_controls(
         CORE_KEYBOARD,

@@ -62,7 +62,7 @@ pub async fn perform(context: &Context<'_>, gesture: Gesture, scope: Scope, text
     };
     let mut text = MessageText::from(text);
     answer_text::push_result(&mut text, &result, None);
-    Ok(Written { text, attachment: None, timing })
+    Ok(Written { text, attachment: None, image_bytes: 0, timing })
 }
 
 /// Says that an action begins, so that its effect on the screen can be told from what is there. Where the effect is waited for,

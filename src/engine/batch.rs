@@ -56,7 +56,7 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
             action::result(context, action, Scope::InBatch, r#"{"result":"#.to_owned()).await
         };
         match outcome {
-            Ok(Written { text, attachment, timing }) => {
+            Ok(Written { text, attachment, timing, .. }) => {
                 reply.text.append(text);
                 reply.attachments.extend(attachment);
                 add(&mut total, timing);
@@ -74,7 +74,7 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
         reply.text.end().push_str(r#","observation":"#);
         // What the actions did stays done, whatever becomes of the look at it.
         match look::effect(context, wait, Acted::default(), String::new()).await {
-            Ok(Written { text, attachment, timing }) => {
+            Ok(Written { text, attachment, timing, .. }) => {
                 reply.text.append(text);
                 reply.attachments.extend(attachment);
                 add(&mut total, timing);

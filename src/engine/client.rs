@@ -12,6 +12,7 @@ use super::lane::Lane;
 use crate::{
     plan::fit::Geometry,
     protocol::{
+        identity::UserName,
         initialize::{ImageTransfer, Initialize},
         observe::Observing,
         screen::{CoordinateSpace, ScreenFit},
@@ -38,6 +39,8 @@ pub struct Options {
 pub struct Client {
     /// Which session.
     pub id: SessionId,
+    /// Whose session.
+    pub user: UserName,
     /// Its requests.
     pub lane: Lane,
     options: Mutex<Options>,
@@ -59,9 +62,10 @@ impl AttachmentNumbers {
 
 impl Client {
     /// A session that has asked for nothing yet.
-    pub fn new(id: SessionId) -> Self {
+    pub fn new(id: SessionId, user: UserName) -> Self {
         Self {
             id,
+            user,
             lane: Lane::default(),
             options: Mutex::default(),
             acted: Mutex::default(),

@@ -1,14 +1,20 @@
 //! A WebSocket session: reads messages, answers at once what never waits, and lets the rest run in its lane.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt as _;
 
 use super::{
     client::Client,
-    context, information,
+    context, control, information,
     lane::{CancelOutcome, Job},
     outcome::Reply,
+    replay,
+    roster::{Eviction, Member},
     run,
     state::Engine,
     streaming::Subscriptions,
@@ -25,9 +31,9 @@ use crate::{
         request::{self, RequestId},
         subscription::{StreamCall, SubscribeResult},
     },
-    session::registry::{Carrier, Pictures, Turn},
+    session::registry::{Admitted, Carrier, Pictures, Turn},
     transport::{
-        outbox::{Outbox, Outgoing},
+        outbox::{CLOSE_POLICY, Outbox, Outgoing},
         service,
     },
 };
@@ -49,16 +55,24 @@ struct Shared {
 
 impl Connection {
     /// Begins a session.
-    pub fn open(engine: Arc<Engine>, principal: Principal, outbox: Outbox) -> Self {
+    ///
+    /// # Errors
+    /// `overloaded` when the user has as many as the token allows.
+    pub fn open(engine: Arc<Engine>, principal: Principal, outbox: Outbox) -> Result<Self, Failure> {
         let epoch = engine.display().epoch();
-        let user = principal.user.clone();
-        let id = engine.sessions().open(principal, Carrier::Connection, epoch);
-        tracing::info!(session = id.0, user, "session begins");
+        let (user, idle_time) = (principal.user.clone(), principal.limits.idle_time);
+        let id = engine.sessions().open(Instant::now(), principal, Carrier::Connection, epoch)?;
+        tracing::info!(session = id.0, %user, "session begins");
         let attending = engine.attendance.attend();
-        let (client, subscriptions) = (Client::new(id), Subscriptions::default());
+        let (client, subscriptions) = (Client::new(id, user), Subscriptions::default());
         let shared = Arc::new(Shared { engine, client, outbox, subscriptions, _attending: attending });
+        let member: Weak<Shared> = Arc::downgrade(&shared);
+        shared.engine.roster.join(id, member);
         tokio::spawn(Arc::clone(&shared).serve_lane());
-        Self { shared }
+        if let Some(idle_time) = idle_time {
+            tokio::spawn(Arc::clone(&shared).end_when_idle(idle_time));
+        }
+        Ok(Self { shared })
     }
 }
 
@@ -88,7 +102,36 @@ impl service::Connection for Connection {
     }
 }
 
+impl Member for Shared {
+    fn evict(&self, why: Eviction) {
+        for job in self.client.lane.evict(why) {
+            self.finish(&job.prepared, Err(Failure::new(why.kind(), why.message())));
+        }
+    }
+
+    fn close(&self, reason: &'static str) {
+        self.outbox.close(CLOSE_POLICY, reason);
+    }
+}
+
 impl Shared {
+    /// Closes the connection once nothing has been asked for as long as the token allows.
+    async fn end_when_idle(self: Arc<Self>, limit: Duration) {
+        loop {
+            let Some(left) = self.engine.sessions().idle_time_left(Instant::now(), self.client.id, limit) else {
+                return;
+            };
+            if left.is_zero() {
+                tracing::info!(session = self.client.id.0, "the session has been idle for too long");
+                return self.close("the session was idle for longer than its token allows");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = self.client.lane.closed() => return,
+            }
+        }
+    }
+
     fn send(&self, reply: Reply) {
         // A connection that has ended needs no answer; its session ends with it.
         if self.outbox.send(Outgoing { attachments: reply.attachments, text: reply.text }).is_err() {
@@ -98,17 +141,18 @@ impl Shared {
 
     fn take(self: &Arc<Self>, prepared: Prepared, received: Instant) {
         let epoch = self.engine.display().epoch();
-        let admitted = self.engine.sessions().admit(self.client.id, &prepared, epoch);
+        let admitted = self.engine.sessions().admit(Engine::now(), self.client.id, &prepared, epoch);
         match admitted {
             Err(failure) => self.send(Reply::failure(&prepared.id, &failure)),
-            Ok(Turn::Immediate) => self.answer_at_once(prepared),
-            Ok(Turn::AtOnce) => {
+            Ok(Admitted::Replay(recorded)) => self.send(replay::answer(&prepared.id, recorded)),
+            Ok(Admitted::Run(Turn::Immediate)) => self.answer_at_once(prepared),
+            Ok(Admitted::Run(Turn::AtOnce)) => {
                 let job = Job::new(prepared, Turn::AtOnce, epoch, received);
                 self.client.lane.begin(&job);
                 let shared = Arc::clone(self);
                 tokio::spawn(async move { shared.run(job).await });
             }
-            Ok(turn @ (Turn::Input | Turn::Ordered)) => {
+            Ok(Admitted::Run(turn @ (Turn::Input | Turn::Ordered))) => {
                 let job = Job::new(prepared, turn, epoch, received);
                 if let Some(deadline) = job.deadline() {
                     tokio::spawn(Arc::clone(self).expire(job.prepared.id.clone(), deadline));
@@ -126,7 +170,6 @@ impl Shared {
     }
 
     async fn run(&self, job: Job) {
-        let id = &job.prepared.id;
         // A defect in one request must not end the session without a word, and leave keys down.
         let answered = AssertUnwindSafe(run::run(&self.engine, &self.client, &job)).catch_unwind().await;
         let answered = answered.unwrap_or_else(|_| {
@@ -134,13 +177,15 @@ impl Shared {
             let message = "an internal error ended the request; everything held was released; please report it";
             Err(Failure::new(ErrorKind::Internal, message).executed(Executed::Unknown))
         });
-        self.finish(id, answered.unwrap_or_else(|failure| Reply::failure(id, &failure)));
+        self.finish(&job.prepared, answered.map_err(|failure| job.explain(failure)));
     }
 
-    fn finish(&self, id: &RequestId, reply: Reply) {
+    fn finish(&self, prepared: &Prepared, answered: Result<Reply, Failure>) {
+        let id = &prepared.id;
         self.client.lane.end(id);
+        self.engine.record(&self.client, prepared, &answered);
         self.engine.sessions().complete(self.client.id, id);
-        self.send(reply);
+        self.send(answered.unwrap_or_else(|failure| Reply::failure(id, &failure)));
     }
 
     /// Answers a request that still waits in the lane when its deadline passes.
@@ -150,8 +195,8 @@ impl Shared {
             // Nothing of a session outlives its connection, not even a timer.
             () = self.client.lane.closed() => return,
         }
-        if self.client.lane.expire(&id).is_some() {
-            self.finish(&id, Reply::failure(&id, &context::expired()));
+        if let Some(job) = self.client.lane.expire(&id) {
+            self.finish(&job.prepared, Err(context::expired()));
         }
     }
 
@@ -162,11 +207,16 @@ impl Shared {
                 let outcome = self.client.lane.cancel(&target);
                 let cancelled = !matches!(outcome, CancelOutcome::NotFound);
                 if let CancelOutcome::Removed(job) = outcome {
-                    self.finish(&target, Reply::failure(&job.prepared.id, &context::cancelled()));
+                    self.finish(&job.prepared, Err(context::cancelled()));
                 }
                 Ok(answer_text::result(&id, &serde_json::json!({ "cancelled": cancelled })))
             }
-            Call::Status => Ok(answer_text::result(&id, &information::status(&self.engine, &self.client))),
+            Call::Status(asked) => {
+                Ok(answer_text::result(&id, &information::status(&self.engine, &self.client, asked.as_ref())))
+            }
+            Call::TaskBegin(said) => control::begin_task(&self.engine, &self.client, &id, *said),
+            Call::TaskEnd(_) => control::end_task(&self.engine, &self.client, &id),
+            Call::Usage(call) => control::usage(&self.engine, &self.client, &id, &call),
             Call::Initialize(initialize) => self.initialize(&id, &initialize).inspect_err(|_| {
                 self.engine.sessions().initialize_failed(self.client.id);
             }),
@@ -197,8 +247,24 @@ impl Shared {
         self.send(answered.map_or_else(|failure| Reply::failure(id, &failure), Reply::text));
     }
 
+    /// Takes over what an earlier session of the same user has, and closes it.
+    fn resume(&self, name: &str) -> Result<(), Failure> {
+        let Self { engine, client, .. } = self;
+        // A name that is none of ours is that of no session here.
+        let predecessor = engine.session_of_name(name).unwrap_or(client.id);
+        engine.sessions().resume(client.id, predecessor)?;
+        control::evict(engine, predecessor);
+        engine.roster.reach(predecessor, |member| member.close("another connection has resumed this session"));
+        // What comes next is done after that on the same thread.
+        engine.release();
+        Ok(())
+    }
+
     fn initialize(&self, id: &RequestId, initialize: &Initialize) -> Result<String, Failure> {
         let live = self.engine.display().live()?;
+        if let Some(predecessor) = &initialize.resume {
+            self.resume(predecessor)?;
+        }
         if let Some(role) = initialize.role {
             self.engine.sessions().lower_role(self.client.id, role)?;
         }

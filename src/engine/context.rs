@@ -104,6 +104,8 @@ pub struct Written {
     pub text: MessageText,
     /// The picture that the result names.
     pub attachment: Option<BinaryMessage>,
+    /// The size of the picture, attached or in the text.
+    pub image_bytes: u64,
     /// Where the time went.
     pub timing: Timing,
 }

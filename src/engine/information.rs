@@ -1,10 +1,13 @@
 //! Questions about the display that no action waits for.
 
+use std::time::Instant;
+
 use super::{
     client::Client,
     context::{Context, Written, microseconds},
     display::Live,
     outcome::Reply,
+    replay,
     state::{Engine, Ownership},
 };
 use crate::{
@@ -16,11 +19,14 @@ use crate::{
             Timing,
         },
         answer_text,
+        control::ControlResult,
         error::{ErrorKind, Failure},
         initialize::PROTOCOL,
         message::MessageText,
         meta::Meta,
-        method, schema,
+        method,
+        request_key::RequestKey,
+        schema,
         window::{ListedWindow, WindowsResult},
     },
 };
@@ -89,15 +95,19 @@ pub async fn cursor_position(context: &Context<'_>, text: String) -> Result<Writ
     };
     let mut text = MessageText::from(text);
     answer_text::push_result(&mut text, &result, None);
-    Ok(Written { text, attachment: None, timing })
+    Ok(Written { text, attachment: None, image_bytes: 0, timing })
 }
 
 /// `status`.
-pub fn status(engine: &Engine, client: &Client) -> StatusResult {
-    let (lease, in_flight) = engine.sessions().status(client.id);
+pub fn status(engine: &Engine, client: &Client, asked: Option<&RequestKey>) -> StatusResult {
+    let mut sessions = engine.sessions();
+    let (lease, in_flight) = sessions.status(client.id);
+    let (ControlResult { paused, halted }, task) = (sessions.controlled(), sessions.task(client.id));
+    let request = asked.map(|key| replay::state(sessions.look_up(Instant::now(), client.id, key)));
+    drop(sessions);
     let held = engine.display().live().map(|live| live.desktop.input().held()).unwrap_or_default();
     let session = engine.session_name(client.id);
-    StatusResult { session, lease, paused: false, halted: false, held, in_flight }
+    StatusResult { session, lease, paused, halted, held, in_flight, task, request }
 }
 
 /// `initialize`.

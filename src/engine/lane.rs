@@ -5,16 +5,24 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
 use tokio::sync::Notify;
 
+use super::roster::Eviction;
 use crate::{
     desktop::permit::Cancellation,
-    protocol::{call::Prepared, request::RequestId},
-    session::registry::{DisplayEpoch, Turn},
+    protocol::{
+        call::Prepared,
+        error::{ErrorKind, Failure},
+        request::RequestId,
+    },
+    session::{
+        control,
+        registry::{DisplayEpoch, Turn},
+    },
 };
 
 /// A request on its way.
@@ -30,12 +38,24 @@ pub struct Job {
     pub received: Instant,
     /// Ends it.
     pub cancellation: Cancellation,
+    /// Why it was ended, where that was not its client's wish.
+    pub evicted: Arc<OnceLock<Eviction>>,
 }
 
 impl Job {
     /// A request that has just arrived.
     pub fn new(prepared: Prepared, turn: Turn, epoch: Option<DisplayEpoch>, received: Instant) -> Self {
-        Self { prepared, turn, epoch, received, cancellation: Cancellation::new() }
+        Self { prepared, turn, epoch, received, cancellation: Cancellation::new(), evicted: Arc::default() }
+    }
+
+    /// A failure as the client is told it: whoever was evicted has not cancelled anything.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        match self.evicted.get() {
+            Some(why) if failure.kind == ErrorKind::Cancelled => {
+                Failure { kind: why.kind(), message: why.message().to_owned(), ..failure }
+            }
+            _ => failure,
+        }
     }
 
     /// When its `deadline_ms` is over.
@@ -56,8 +76,52 @@ pub struct Lane {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Job>,
-    running: HashMap<RequestId, Cancellation>,
+    running: HashMap<RequestId, Running>,
     closed: bool,
+}
+
+/// A request that runs.
+#[derive(Debug)]
+struct Running {
+    kind: Kind,
+    cancellation: Cancellation,
+    evicted: Arc<OnceLock<Eviction>>,
+}
+
+/// What a request is to an eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It acts: all of them.
+    Input,
+    /// It looks or waits: a halt.
+    Sight,
+    /// It tells about the server, or is what evicts: none.
+    Talk,
+}
+
+impl Kind {
+    fn of(job: &Job) -> Self {
+        match &job.prepared.call {
+            call if control::goes_on_while_halted(call) => Self::Talk,
+            _ if job.turn == Turn::Input => Self::Input,
+            _ => Self::Sight,
+        }
+    }
+
+    fn is_ended_by(self, why: Eviction) -> bool {
+        match self {
+            Self::Input => true,
+            Self::Sight => why == Eviction::Halted,
+            Self::Talk => false,
+        }
+    }
+}
+
+impl Running {
+    fn of(job: &Job) -> Self {
+        let (cancellation, evicted) = (job.cancellation.clone(), Arc::clone(&job.evicted));
+        Self { kind: Kind::of(job), cancellation, evicted }
+    }
 }
 
 /// What became of a request that was to be cancelled.
@@ -87,7 +151,7 @@ impl Lane {
                     return None;
                 }
                 if let Some(job) = state.waiting.pop_front() {
-                    state.running.insert(job.prepared.id.clone(), job.cancellation.clone());
+                    state.running.insert(job.prepared.id.clone(), Running::of(&job));
                     return Some(job);
                 }
             }
@@ -97,7 +161,7 @@ impl Lane {
 
     /// Marks a request as running that does not wait for others.
     pub fn begin(&self, job: &Job) {
-        self.lock().running.insert(job.prepared.id.clone(), job.cancellation.clone());
+        self.lock().running.insert(job.prepared.id.clone(), Running::of(job));
     }
 
     /// A running request has been answered.
@@ -108,8 +172,8 @@ impl Lane {
     /// Ends a request, waiting or running.
     pub fn cancel(&self, id: &RequestId) -> CancelOutcome {
         let mut state = self.lock();
-        if let Some(cancellation) = state.running.get(id) {
-            cancellation.cancel();
+        if let Some(running) = state.running.get(id) {
+            running.cancellation.cancel();
             return CancelOutcome::Ending;
         }
         match state.waiting.iter().position(|job| job.prepared.id == *id).and_then(|index| state.waiting.remove(index))
@@ -126,15 +190,30 @@ impl Lane {
         state.waiting.remove(index)
     }
 
-    /// Cancels everything; nothing runs from now on.
-    pub fn close(&self) {
+    /// Ends what an eviction concerns. What runs answers for itself; what waits comes back for the caller to answer.
+    pub fn evict(&self, why: Eviction) -> Vec<Job> {
+        let mut state = self.lock();
+        for running in state.running.values().filter(|running| running.kind.is_ended_by(why)) {
+            // The first reason stays: it is what ended the request.
+            if running.evicted.set(why).is_ok() {
+                running.cancellation.cancel();
+            }
+        }
+        let (evicted, kept) = state.waiting.drain(..).partition(|job| Kind::of(job).is_ended_by(why));
+        state.waiting = kept;
+        Vec::from(evicted)
+    }
+
+    /// Cancels everything; nothing runs from now on. What waited never will.
+    pub fn close(&self) -> Vec<Job> {
         let mut state = self.lock();
         state.closed = true;
-        state.waiting.clear();
-        state.running.values().for_each(Cancellation::cancel);
+        let waiting = std::mem::take(&mut state.waiting);
+        state.running.values().for_each(|running| running.cancellation.cancel());
         drop(state);
         self.changed.notify_one();
         self.closing.notify_waiters();
+        waiting.into()
     }
 
     /// Waits until the lane is closed.
@@ -181,12 +260,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_eviction_ends_what_it_concerns_and_the_reason_stays() {
+        let lane = Lane::default();
+        let as_input = |number| Job { turn: Turn::Input, ..job(number) };
+        let (acting, looking, halting) = (as_input(1), job(2), Job { turn: Turn::AtOnce, ..job(3) });
+        let call = Call::Control(crate::protocol::control::ControlCall::Halt);
+        let halting = Job { prepared: Prepared { call, ..halting.prepared.clone() }, ..halting };
+        for running in [&acting, &looking, &halting] {
+            lane.begin(running);
+        }
+        lane.push(as_input(4));
+        lane.push(job(5));
+        assert_eq!(lane.evict(Eviction::LeaseLost).len(), 1, "the input that waited");
+        assert!(acting.cancellation.is_cancelled() && !looking.cancellation.is_cancelled());
+        assert_eq!(lane.evict(Eviction::Halted).len(), 1, "the picture that waited");
+        assert!(looking.cancellation.is_cancelled() && !halting.cancellation.is_cancelled());
+        assert_eq!(acting.evicted.get(), Some(&Eviction::LeaseLost));
+        assert_eq!(looking.evicted.get(), Some(&Eviction::Halted));
+    }
+
+    #[tokio::test]
     async fn closing_cancels_what_runs_and_drops_what_waits() {
         let lane = Lane::default();
         let running = job(1);
         lane.begin(&running);
         lane.push(job(2));
-        lane.close();
+        assert_eq!(lane.close().len(), 1);
         assert!(running.cancellation.is_cancelled());
         assert!(lane.next().await.is_none());
         lane.closed().await;

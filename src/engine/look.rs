@@ -123,8 +123,14 @@ pub async fn awaited(
         }),
     };
     let written = context.wait_for(taken).await??;
+    account(context, &written)?;
     context.engine.sessions().saw_picture(context.client.id, context.live.epoch);
     Ok(written)
+}
+
+/// Takes the picture's bytes of what its user may be sent.
+fn account(context: &Context<'_>, written: &Written) -> Result<(), Failure> {
+    context.engine.sessions().take_picture(Instant::now(), context.client.id, written.image_bytes)
 }
 
 /// How a frame must be for the pictures of a request.
@@ -176,6 +182,7 @@ async fn take(
         }
     };
     let written = context.wait_for(taken).await??;
+    account(context, &written)?;
     if view.is_some() {
         context.engine.sessions().saw_picture(context.client.id, context.live.epoch);
     }
@@ -192,13 +199,14 @@ fn write(studio: &mut Studio, frame: &Frame<'_>, settled: Option<Settled>, order
     if settled.is_some() {
         timing.settle_us = microseconds(order.asked.elapsed()).saturating_sub(capture_us);
     }
-    let mut written = Written { text: order.text.into(), attachment: None, timing };
+    let mut written = Written { text: order.text.into(), attachment: None, image_bytes: 0, timing };
     let begun = Instant::now();
     let part = match order.view {
         None => None,
         Some(_) if order.seen.is_some_and(|seen| seen.is_still(id, frame.tiles)) => Some(ImagePart::Unchanged),
         Some(view) => {
             let image = studio.encode(frame, view, &order.geometry, order.encoding)?;
+            written.image_bytes = image.file.len() as u64;
             let part = match order.transfer {
                 ImageTransfer::Base64 => ImagePart::Inline(image, studio.base64()),
                 ImageTransfer::Attachment => {

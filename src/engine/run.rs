@@ -6,7 +6,7 @@ use super::{
     action, batch,
     client::Client,
     context::{self, Context},
-    information,
+    control, information,
     lane::Job,
     observation::Scope,
     outcome::Reply,
@@ -20,6 +20,7 @@ use crate::{
         answer_text,
         call::Call,
         error::{ErrorKind, Failure},
+        usage::UsageCall,
     },
     session::registry::Turn,
 };
@@ -36,16 +37,41 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
         Turn::Input => Some(engine.turn.lock().await),
         Turn::Immediate | Turn::AtOnce | Turn::Ordered => None,
     };
-    let answered = match begin(engine, client, job).await {
-        Ok(context) => match engine.audit.intend(intent) {
-            Ok(()) => answer(&context).await,
+    let answered = if needs_display(&job.prepared.call) {
+        match begin(engine, client, job).await {
+            Ok(context) => match engine.audit.intend(intent) {
+                Ok(()) => answer(&context).await,
+                Err(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
-        },
-        Err(failure) => Err(failure),
+        }
+    } else {
+        answer_without_display(engine, client, job).await
     };
     let failure = answered.as_ref().err().map(|failure| failure.kind);
     engine.audit.conclude(intent, Outcome { failure, duration: begun.elapsed() });
     answered
+}
+
+/// Whoever halts must be able to while the display is gone.
+fn needs_display(call: &Call) -> bool {
+    !matches!(call, Call::Lease(_) | Call::Control(_) | Call::Usage(_))
+}
+
+async fn answer_without_display(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, Failure> {
+    let id = &job.prepared.id;
+    let text = match &job.prepared.call {
+        Call::Lease(call) => control::lease(engine, client, id, *call).await?,
+        Call::Control(call) => control::control(engine, id, *call).await,
+        Call::Usage(UsageCall::Report(report)) => control::report(engine, client, id, report).await?,
+        _ => return Err(misplaced()),
+    };
+    Ok(Reply::text(text))
+}
+
+/// For what admission rules out.
+fn misplaced() -> Failure {
+    Failure::new(ErrorKind::Internal, "a request that is answered at once was queued")
 }
 
 async fn begin<'a>(engine: &'a Engine, client: &'a Client, job: &'a Job) -> Result<Context<'a>, Failure> {
@@ -76,8 +102,6 @@ async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
         Call::WindowsList => information::windows(context).await,
         Call::WaitFor(wait) => wait_for::run(context, wait).await,
         // Answered where they arrive: they never wait.
-        Call::Initialize(_) | Call::Ping | Call::Cancel(_) | Call::Status | Call::Stream(_) => {
-            Err(Failure::new(ErrorKind::Internal, "a request that is answered at once was queued"))
-        }
+        _ => Err(misplaced()),
     }
 }

@@ -1,6 +1,6 @@
 //! The server process from its hand-over to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use serde::Serialize;
 use tokio::{
@@ -11,12 +11,14 @@ use tokio::{
 use super::{
     display::{self, DisplayState},
     service::EngineService,
-    state::{Engine, Ownership},
+    state::{Engine, Ownership, Parts},
 };
 use crate::{
-    config::{Settings, display::DisplayChoice},
+    config::{AcceptedTokens, Settings, display::DisplayChoice, tokens},
     desktop::target::Target,
     exit::{Exit, Fatal},
+    observe::usage_store::UsageStore,
+    protocol::usage::Used,
     protocol::{address::ListenAddress, units::ScreenSize},
     supervisor::{
         handover::StandardStreams,
@@ -28,10 +30,6 @@ use crate::{
         listener::{self, Listener},
     },
 };
-
-/// How long releasing what is held may delay the end. The display answers in microseconds or is stopped; then the next
-/// start releases what the X server says is down.
-const RELEASE_TIME: Duration = Duration::from_millis(500);
 
 /// The line that tells the world where the server is.
 #[derive(Debug, Serialize)]
@@ -67,7 +65,7 @@ enum Stop {
 
 async fn run(start: Start) -> Result<Exit, Fatal> {
     let Start { handover, streams, link } = start;
-    let Handover { settings, token, .. } = &handover;
+    let Handover { settings, tokens, .. } = &handover;
     let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
     let mut link = link.open().map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
@@ -83,9 +81,17 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     };
     let (targets, watched_targets) = watch::channel(first);
     let (states, display) = watch::channel(DisplayState::Away("it is starting".to_owned()));
-    let hash = token.as_ref().map(|token| token.sha256);
-    let engine = Engine::new(display.clone(), hash, settings.screen, settings.pixels_per_notch, ownership)
-        .map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
+    let table = tokens.as_ref().map(AcceptedTokens::table).transpose().map_err(Fatal::internal)?;
+    let engine = Engine::new(Parts {
+        display: display.clone(),
+        tokens: table.unwrap_or_default(),
+        tasks: settings.tasks,
+        usage: settings.state.as_deref().map(usage).transpose()?,
+        screen: settings.screen,
+        notch: settings.pixels_per_notch,
+        ownership,
+    })
+    .map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
     let engine = Arc::new(engine);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -101,7 +107,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let keeping = display::keep(watched_targets, states, engine.attendance.clone());
 
     let mut announcement = Some(Announcement { addresses, handover: &handover, engine: &engine });
-    let attend = attend(&mut link, &targets, display, &mut announcement);
+    let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
     let reason = tokio::select! {
         reason = attend => reason,
         _ = terminate.recv() => Stop::Asked,
@@ -112,7 +118,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
 
     engine.sessions().stop();
     drop(stop);
-    release(&engine).await;
+    engine.release_and_wait().await;
     if !serving.is_finished()
         && let Err(error) = serving.await
     {
@@ -122,6 +128,16 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         Stop::Asked => Ok(Exit::Fine),
         Stop::Fatal(fatal) => Err(fatal),
     }
+}
+
+/// The tokens of the month, as they were left.
+fn usage(state: &Path) -> Result<(UsageStore, Vec<Used>), Fatal> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Fatal::new(Exit::Failed, format!("cannot keep what must survive a restart in {}: {error}", state.display()))
+    };
+    let store = UsageStore::open(state).map_err(|error| failed(&error))?;
+    let used = store.read().map_err(|error| failed(&error))?;
+    Ok((store, used))
 }
 
 fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Listener>, Fatal> {
@@ -137,6 +153,7 @@ fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Lis
 /// Follows supervisor and display until one of them ends the server.
 async fn attend(
     link: &mut SupervisorLink,
+    engine: &Engine,
     targets: &watch::Sender<Option<Target>>,
     mut display: watch::Receiver<DisplayState>,
     announcement: &mut Option<Announcement<'_>>,
@@ -165,6 +182,13 @@ async fn attend(
                 Ok(Some(ToServer::DisplayGone)) => {
                     targets.send_replace(None);
                 }
+                Ok(Some(ToServer::Tokens { text })) => match tokens::parse(&text) {
+                    Ok(table) => {
+                        engine.replace_tokens(table);
+                        tracing::info!("the tokens file was read again");
+                    }
+                    Err(error) => tracing::error!(%error, "the tokens stay as they were"),
+                },
                 // The supervisor decides what the end of COMMAND means; it asks us to stop if it must.
                 Ok(Some(ToServer::CommandStarted { .. } | ToServer::CommandExited { .. })) => {}
                 Ok(None) => return Stop::Fatal(Fatal::new(Exit::Internal, "the supervisor has ended")),
@@ -185,30 +209,20 @@ impl Announcement<'_> {
     /// Prints the ready line.
     #[allow(clippy::print_stdout, reason = "the ready line is the contract's one line on standard output")]
     fn print(self, live: &display::Live) {
-        let Handover { settings, token, .. } = self.handover;
-        let shown = |path: &std::path::Path| path.display().to_string();
+        let Handover { settings, tokens, .. } = self.handover;
+        let shown = |path: &Path| path.display().to_string();
         let ready = Ready {
             event: "ready",
             listen: self.addresses,
             display: live.desktop.name(),
             xauthority: live.desktop.xauthority().map(shown),
-            token_file: token.as_ref().and_then(|token| token.file.as_deref()).map(shown),
+            token_file: tokens.as_ref().and_then(AcceptedTokens::file).map(shown),
             screen: crate::plan::fit::screen_size(settings.screen, live.desktop.size()),
             audit: self.engine.audit.mode(),
         };
         match serde_json::to_string(&ready) {
             Ok(text) => println!("{text}"),
             Err(error) => tracing::error!(%error, "the ready line cannot be written"),
-        }
-    }
-}
-
-/// Releases everything that is held, for as long as the end can wait.
-async fn release(engine: &Engine) {
-    if let Ok(live) = engine.display().live() {
-        let released = live.desktop.input().release_all();
-        if tokio::time::timeout(RELEASE_TIME, released).await.is_err() {
-            tracing::warn!("the display did not confirm in time that everything is released");
         }
     }
 }

@@ -1,21 +1,34 @@
 //! The engine as transport sees it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
-use super::{client::Client, connection::Connection, information, lane::Job, outcome::Reply, run, state::Engine};
+use super::{
+    client::Client,
+    connection::Connection,
+    control, information,
+    lane::Job,
+    outcome::Reply,
+    replay,
+    roster::{Eviction, Member},
+    run,
+    state::Engine,
+};
 use crate::{
     protocol::{
         action::Action,
         answer_text,
         call::{self, Call, Prepared},
-        error::{ErrorKind, Failure},
+        error::{ErrorKind, Executed, Failure},
         identity::Principal,
         meta::Meta,
         request::{self, RequestId},
     },
-    session::registry::{Carrier, Turn},
+    session::registry::{Admitted, Carrier, Turn},
     transport::{
-        outbox::Outbox,
+        outbox::{CLOSE_OVERLOADED, Outbox},
         service::{self, Service, ServiceFuture},
     },
 };
@@ -29,7 +42,13 @@ impl Service for EngineService {
     }
 
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn service::Connection> {
-        Box::new(Connection::open(Arc::clone(&self.0), principal, outbox))
+        match Connection::open(Arc::clone(&self.0), principal, outbox.clone()) {
+            Ok(connection) => Box::new(connection),
+            Err(failure) => {
+                outbox.close(CLOSE_OVERLOADED, &failure.message);
+                Box::new(Refused)
+            }
+        }
     }
 
     fn rpc(self: Arc<Self>, principal: Principal, message: Vec<u8>) -> ServiceFuture<Vec<u8>> {
@@ -42,7 +61,15 @@ impl Service for EngineService {
                 .and_then(request::read)
                 .and_then(call::prepare);
             let text = match prepared {
-                Ok(prepared) => OneRequest::begin(&self.0, principal).answer(prepared).await.text.into_string(),
+                Ok(prepared) => {
+                    let id = prepared.id.clone();
+                    match OneRequest::begin(&self.0, principal) {
+                        Ok(mut one) => one.answer(prepared).await,
+                        Err(failure) => Reply::failure(&id, &failure),
+                    }
+                    .text
+                    .into_string()
+                }
                 Err(rejected) => answer_text::error(rejected.id.as_ref(), &rejected.failure),
             };
             text.into_bytes()
@@ -57,8 +84,8 @@ impl Service for EngineService {
                 call: Call::Act(Action::Screenshot),
                 meta: Meta::default(),
             };
-            let one = OneRequest::begin(&self.0, principal);
-            one.client.attach_images();
+            let mut one = OneRequest::begin(&self.0, principal)?;
+            one.client.0.attach_images();
             let reply = one.execute(prepared).await?;
             let attachment = reply.attachments.into_iter().next();
             let png = attachment.map(|message| message.picture().to_vec());
@@ -76,47 +103,93 @@ impl Service for EngineService {
     }
 }
 
+/// A connection that is closed before it has a session.
+struct Refused;
+
+impl service::Connection for Refused {
+    fn text(&mut self, _message: &str) {}
+
+    fn binary(&mut self, _message: &[u8]) {}
+}
+
 /// A session that is over with its one answer. Dropping it, also because the client has gone, cancels the request and
 /// releases what it pressed.
 struct OneRequest {
     engine: Arc<Engine>,
-    client: Client,
+    client: Arc<OneClient>,
+    /// What is to be recorded should the client go away before it is answered.
+    unrecorded: Option<Prepared>,
+}
+
+/// Its session.
+struct OneClient(Client);
+
+impl Member for OneClient {
+    fn evict(&self, why: Eviction) {
+        // Nothing waits here: what runs answers for itself.
+        self.0.lane.evict(why);
+    }
+
+    fn close(&self, _reason: &'static str) {
+        // It closes itself with its answer.
+    }
 }
 
 impl OneRequest {
-    fn begin(engine: &Arc<Engine>, principal: Principal) -> Self {
-        let id = engine.sessions().open(principal, Carrier::OneRequest, engine.display().epoch());
-        Self { engine: Arc::clone(engine), client: Client::new(id) }
+    fn begin(engine: &Arc<Engine>, principal: Principal) -> Result<Self, Failure> {
+        let user = principal.user.clone();
+        let id = engine.sessions().open(Instant::now(), principal, Carrier::OneRequest, engine.display().epoch())?;
+        let client = Arc::new(OneClient(Client::new(id, user)));
+        let member: Weak<OneClient> = Arc::downgrade(&client);
+        engine.roster.join(id, member);
+        Ok(Self { engine: Arc::clone(engine), client, unrecorded: None })
     }
 
-    async fn answer(&self, prepared: Prepared) -> Reply {
+    async fn answer(&mut self, prepared: Prepared) -> Reply {
         let id = prepared.id.clone();
         self.execute(prepared).await.unwrap_or_else(|failure| Reply::failure(&id, &failure))
     }
 
-    async fn execute(&self, prepared: Prepared) -> Result<Reply, Failure> {
-        let epoch = self.engine.display().epoch();
-        let turn = self.engine.sessions().admit(self.client.id, &prepared, epoch)?;
-        if turn == Turn::Immediate {
-            return Ok(Reply::text(self.at_once(&prepared)));
-        }
-        let job = Job::new(prepared, turn, epoch, Instant::now());
-        self.client.lane.begin(&job);
-        run::run(&self.engine, &self.client, &job).await
+    async fn execute(&mut self, prepared: Prepared) -> Result<Reply, Failure> {
+        let (engine, client) = (Arc::clone(&self.engine), Arc::clone(&self.client));
+        let (epoch, client) = (engine.display().epoch(), &client.0);
+        let admitted = engine.sessions().admit(Engine::now(), client.id, &prepared, epoch)?;
+        let turn = match admitted {
+            Admitted::Replay(recorded) => return Ok(replay::answer(&prepared.id, recorded)),
+            Admitted::Run(turn) => turn,
+        };
+        self.unrecorded = prepared.meta.request_key.is_some().then(|| prepared.clone());
+        let answered = if turn == Turn::Immediate {
+            at_once(&engine, client, &prepared).map(Reply::text)
+        } else {
+            let job = Job::new(prepared.clone(), turn, epoch, Instant::now());
+            client.lane.begin(&job);
+            run::run(&engine, client, &job).await.map_err(|failure| job.explain(failure))
+        };
+        self.unrecorded = None;
+        engine.record(client, &prepared, &answered);
+        answered
     }
+}
 
-    fn at_once(&self, prepared: &Prepared) -> String {
-        let id = &prepared.id;
-        match &prepared.call {
-            Call::Status => answer_text::result(id, &information::status(&self.engine, &self.client)),
-            Call::Cancel(_) => answer_text::result(id, &serde_json::json!({ "cancelled": false })),
-            _ => answer_text::result(id, &serde_json::json!({})),
-        }
+fn at_once(engine: &Engine, client: &Client, prepared: &Prepared) -> Result<String, Failure> {
+    let id = &prepared.id;
+    match &prepared.call {
+        Call::Status(asked) => Ok(answer_text::result(id, &information::status(engine, client, asked.as_ref()))),
+        Call::Cancel(_) => Ok(answer_text::result(id, &serde_json::json!({ "cancelled": false }))),
+        Call::TaskBegin(said) => control::begin_task(engine, client, id, (**said).clone()),
+        Call::TaskEnd(_) => control::end_task(engine, client, id),
+        Call::Usage(call) => control::usage(engine, client, id, call),
+        _ => Ok(answer_text::result(id, &serde_json::json!({}))),
     }
 }
 
 impl Drop for OneRequest {
     fn drop(&mut self) {
-        self.engine.end_session(&self.client);
+        if let Some(prepared) = self.unrecorded.take() {
+            let gone = Failure::new(ErrorKind::Cancelled, "the client went away before the request had ended");
+            self.engine.record(&self.client.0, &prepared, &Err(gone.executed(Executed::Unknown)));
+        }
+        self.engine.end_session(&self.client.0);
     }
 }

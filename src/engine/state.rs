@@ -1,27 +1,44 @@
 //! What all requests share.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use data_encoding::HEXLOWER;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
     client::Client,
     display::{DisplayState, Live},
+    outcome::Reply,
+    replay,
+    roster::Roster,
 };
 use crate::{
     desktop::capture::Attendance,
-    observe::audit::Audit,
-    protocol::{error::Failure, identity::Principal, screen::ScreenFit, token::TokenHash, units::PixelsPerNotch},
-    session::registry::{SessionId, Sessions},
+    observe::{audit::Audit, usage_store::UsageStore},
+    protocol::{
+        call::Prepared,
+        error::{ErrorKind, Failure},
+        identity::Principal,
+        screen::ScreenFit,
+        task::TaskRule,
+        token_table::TokenTable,
+        units::PixelsPerNotch,
+        usage::Used,
+    },
+    session::registry::{Now, Rules, SessionId, Sessions},
 };
 
 /// How long a request waits for a display that is coming back: opening it again takes milliseconds, an Xvfb that starts
 /// anew half a second. Longer would only hide that it is gone.
 const RETURN_TIME: Duration = Duration::from_millis(500);
+
+/// How long releasing what is held is waited for. The display answers in microseconds or is stopped; then the next start releases
+/// what the X server says is down.
+pub const RELEASE_TIME: Duration = Duration::from_millis(500);
 
 /// Whether the X server is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +70,30 @@ pub struct Engine {
     pub notch: PixelsPerNotch,
     /// Who started the X server.
     pub ownership: Ownership,
-    /// Which token opens the door; none where only the host can reach us.
-    token: Option<TokenHash>,
+    /// Whom the server can reach of those who are connected.
+    pub roster: Roster,
+    /// Where the tokens of the month are kept; nowhere without `--state`.
+    pub usage_store: Option<Arc<UsageStore>>,
+    /// Which tokens open the door; none where only the host can reach us.
+    tokens: RwLock<TokenTable>,
+}
+
+/// What a server is made with.
+pub struct Parts {
+    /// The display at this moment.
+    pub display: watch::Receiver<DisplayState>,
+    /// Which tokens open the door.
+    pub tokens: TokenTable,
+    /// Whether input needs a task.
+    pub tasks: TaskRule,
+    /// Where the tokens of the month are kept, and what is there.
+    pub usage: Option<(UsageStore, Vec<Used>)>,
+    /// How pictures are fitted unless a session says otherwise.
+    pub screen: ScreenFit,
+    /// How far applications scroll by one notch of the wheel.
+    pub notch: PixelsPerNotch,
+    /// Who started the X server.
+    pub ownership: Ownership,
 }
 
 impl Engine {
@@ -62,26 +101,31 @@ impl Engine {
     ///
     /// # Errors
     /// When the system has no random numbers, which `boot` is made of.
-    pub fn new(
-        display: watch::Receiver<DisplayState>,
-        token: Option<TokenHash>,
-        screen: ScreenFit,
-        notch: PixelsPerNotch,
-        ownership: Ownership,
-    ) -> Result<Self, getrandom::Error> {
+    pub fn new(parts: Parts) -> Result<Self, getrandom::Error> {
+        let Parts { display, tokens, tasks, usage, screen, notch, ownership } = parts;
         let mut boot = [0; 8];
         getrandom::fill(&mut boot)?;
+        let boot = HEXLOWER.encode(&boot);
+        let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks });
+        let usage_store = usage.map(|(store, used)| {
+            for used in used {
+                sessions.restore(used);
+            }
+            Arc::new(store)
+        });
         Ok(Self {
             display,
-            sessions: Mutex::default(),
+            sessions: Mutex::new(sessions),
             turn: tokio::sync::Mutex::default(),
             attendance: Attendance::default(),
             audit: Audit::default(),
-            boot: HEXLOWER.encode(&boot),
+            boot,
             screen,
             notch,
             ownership,
-            token,
+            roster: Roster::default(),
+            usage_store,
+            tokens: RwLock::new(tokens),
         })
     }
 
@@ -93,7 +137,17 @@ impl Engine {
 
     /// Who presents this token.
     pub fn principal(&self, token: &[u8]) -> Option<Principal> {
-        self.token.filter(|hash| hash.admits(token)).map(|_| Principal::single_token())
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).principal(Timestamp::now(), token)
+    }
+
+    /// Other tokens open the door from now on. Sessions that have begun go on.
+    pub fn replace_tokens(&self, tokens: TokenTable) {
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    /// The moment of a decision.
+    pub fn now() -> Now {
+        Now { monotonic: Instant::now(), wall: Timestamp::now() }
     }
 
     /// The display at this moment.
@@ -119,11 +173,31 @@ impl Engine {
 
     /// Ends a session: cancels its requests and releases what it held, whether or not anybody waits for that.
     pub fn end_session(&self, client: &Client) {
-        client.lane.close();
+        for job in client.lane.close() {
+            let ended = Failure::new(ErrorKind::Cancelled, "the session ended before the request began");
+            self.record(client, &job.prepared, &Err(ended));
+        }
+        self.roster.leave(client.id);
         let had_lease = self.sessions().close(client.id);
         tracing::debug!(session = client.id.0, had_lease, "session ends");
         if had_lease {
             self.release();
+        }
+    }
+
+    /// Records what a request with a key came to.
+    pub fn record(&self, client: &Client, prepared: &Prepared, answered: &Result<Reply, Failure>) {
+        if let Some(keyed) = &prepared.meta.request_key {
+            self.sessions().record(Instant::now(), &client.user, &keyed.key, replay::record(answered));
+        }
+    }
+
+    /// The same, and waits until it is done or the display does not answer.
+    pub async fn release_and_wait(&self) {
+        if let Ok(live) = self.display().live()
+            && tokio::time::timeout(RELEASE_TIME, live.desktop.input().release_all()).await.is_err()
+        {
+            tracing::warn!("the display did not confirm in time that everything is released");
         }
     }
 
@@ -133,6 +207,12 @@ impl Engine {
             // The thread does it all the same; only its report is not needed.
             drop(live.desktop.input().release_all());
         }
+    }
+
+    /// The session of a name on the wire; `None` for that of another start.
+    pub fn session_of_name(&self, name: &str) -> Option<SessionId> {
+        let number = name.strip_prefix(self.boot.as_str())?.strip_prefix('-')?;
+        number.parse().ok().map(SessionId)
     }
 
     /// A session's name on the wire.

@@ -1,3 +1,4 @@
 //! What operators see of Deskhand.
 pub mod audit;
 pub mod logs;
+pub mod usage_store;

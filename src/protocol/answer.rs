@@ -10,6 +10,7 @@ use super::{
     message::{Base64, PictureFile},
     observe::Settled,
     screen::CoordinateSpace,
+    task::TaskId,
     units::{FrameId, ScreenSize},
 };
 
@@ -115,6 +116,13 @@ pub struct StatusResult {
     pub held: Held,
     /// Requests of this connection that are not answered, this one not counted.
     pub in_flight: usize,
+    /// The user's task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// What became of the request that was asked about: `state` is `done`, `running`, `not_started` or `unknown`; with `done` its
+    /// `result` or `error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<serde_json::Value>,
 }
 
 /// Who controls the desktop.

@@ -56,6 +56,14 @@ pub fn error(id: Option<&RequestId>, failure: &Failure) -> String {
     text
 }
 
+/// One error object.
+pub fn error_value(failure: &Failure) -> serde_json::Value {
+    let mut text = String::new();
+    push_error(&mut text, failure);
+    // What has just been written is JSON.
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
 /// Writes one error object.
 pub fn push_error(text: &mut String, failure: &Failure) {
     #[derive(Serialize)]

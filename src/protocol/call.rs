@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     action::Action,
     computer,
+    control::{ControlCall, LeaseAcquireParams, LeaseCall},
     control_params::{BatchEntry, BatchParams, CancelParams, StatusParams},
     error::{ErrorKind, Failure},
     initialize::{Initialize, InitializeParams},
@@ -14,7 +15,10 @@ use super::{
     observe::{self, Observing},
     params::NoParams,
     request::{Rejected, Request, RequestId},
+    request_key::{Fingerprint, RequestKey},
     subscription::{AcknowledgeParams, StreamCall, SubscribeParams, UnsubscribeParams},
+    task::{TaskBegin, TaskBeginParams, TaskEnd, TaskEndParams},
+    usage::{UsageCall, UsageCheckParams, UsageReportParams},
     wait_for::{WaitFor, WaitForParams},
     wire::{self, Object},
 };
@@ -28,8 +32,18 @@ pub enum Call {
     Ping,
     /// Ends a request of this connection.
     Cancel(RequestId),
-    /// Tells about session and lease.
-    Status,
+    /// Tells about session and lease, and what became of a request.
+    Status(Option<RequestKey>),
+    /// Asks for the lease or gives it back.
+    Lease(LeaseCall),
+    /// Stops or starts everybody.
+    Control(ControlCall),
+    /// Begins a task.
+    TaskBegin(Box<TaskBegin>),
+    /// Ends it.
+    TaskEnd(TaskEnd),
+    /// Tells about the tokens of this month.
+    Usage(UsageCall),
     /// Tells about the display.
     DisplayInfo,
     /// Begins, ends or paces a subscription.
@@ -50,31 +64,17 @@ impl Call {
         match self {
             Self::Act(action) => action.is_input(),
             Self::Batch(actions) => actions.iter().any(Action::is_input),
-            Self::Initialize(_)
-            | Self::Ping
-            | Self::Cancel(_)
-            | Self::Status
-            | Self::DisplayInfo
-            | Self::Stream(_)
-            | Self::WindowsList
-            | Self::WaitFor(_) => false,
+            _ => false,
         }
     }
 
     /// Whether the screen's settling can be waited for: after what acts, and before a picture.
     fn can_be_observed(&self) -> bool {
-        !matches!(
-            self,
-            Self::Initialize(_)
-                | Self::Ping
-                | Self::Cancel(_)
-                | Self::Status
-                | Self::DisplayInfo
-                | Self::Stream(_)
-                | Self::WindowsList
-                | Self::WaitFor(_)
-                | Self::Act(Action::CursorPosition)
-        )
+        match self {
+            Self::Act(action) => !matches!(action, Action::CursorPosition),
+            Self::Batch(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -99,21 +99,34 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
     let Request { id, method, mut params } = request;
     let typed = || {
         let method = method::find(&method)?;
-        let meta = Meta::take(&mut params)?;
+        let mut meta = Meta::take(&mut params)?;
+        if let Some(keyed) = &mut meta.request_key {
+            keyed.fingerprint = Fingerprint::of(method.name, &params);
+        }
         let call = match (method.name, &method.kind) {
             (_, Kind::Action(read)) => Call::Act(read(params)?),
             ("initialize", _) => Call::Initialize(Box::new(method::read::<InitializeParams>(params)?.check()?)),
+            ("lease.acquire", _) => Call::Lease(method::read::<LeaseAcquireParams>(params)?.into()),
+            ("lease.release", _) => nothing(params, Call::Lease(LeaseCall::Release))?,
+            ("session.pause", _) => nothing(params, Call::Control(ControlCall::Pause))?,
+            ("session.resume", _) => nothing(params, Call::Control(ControlCall::Resume))?,
+            ("session.halt", _) => nothing(params, Call::Control(ControlCall::Halt))?,
+            ("task.begin", _) => Call::TaskBegin(Box::new(method::read::<TaskBeginParams>(params)?.check()?)),
+            ("task.end", _) => Call::TaskEnd(method::read::<TaskEndParams>(params)?.check()?),
+            ("usage.check", _) => Call::Usage(UsageCall::Check(method::read::<UsageCheckParams>(params)?.check()?)),
+            ("usage.report", _) => Call::Usage(UsageCall::Report(method::read::<UsageReportParams>(params)?.check()?)),
+            ("usage.get", _) => nothing(params, Call::Usage(UsageCall::Get))?,
             ("cancel", _) => Call::Cancel(cancel(params)?),
             ("status", _) => status(params)?,
-            ("display.info", _) => method::read::<NoParams>(params).map(|NoParams {}| Call::DisplayInfo)?,
+            ("display.info", _) => nothing(params, Call::DisplayInfo)?,
             ("subscribe", _) => Call::Stream(method::read::<SubscribeParams>(params)?.check()?),
             ("unsubscribe", _) => Call::Stream(method::read::<UnsubscribeParams>(params)?.into()),
             ("frames.ack", _) => Call::Stream(method::read::<AcknowledgeParams>(params)?.into()),
-            ("windows.list", _) => method::read::<NoParams>(params).map(|NoParams {}| Call::WindowsList)?,
+            ("windows.list", _) => nothing(params, Call::WindowsList)?,
             ("wait_for", _) => Call::WaitFor(method::read::<WaitForParams>(params)?.check()?),
             ("computer", _) => Call::Act(computer::read(params, meta.tool)?),
             ("batch", _) => Call::Batch(batch(params, meta.tool)?),
-            _ => method::read::<NoParams>(params).map(|NoParams {}| Call::Ping)?,
+            _ => nothing(params, Call::Ping)?,
         };
         if meta.expect_window.is_some() && !call.sends_input() {
             let message = "_meta: expect_window is looked at before input, and this sends none; leave it out";
@@ -138,6 +151,10 @@ fn named(method: &str, mut failure: Failure) -> Failure {
     failure
 }
 
+fn nothing(params: Map<String, Value>, call: Call) -> Result<Call, Failure> {
+    method::read::<NoParams>(params).map(|NoParams {}| call)
+}
+
 fn cancel(params: Map<String, Value>) -> Result<RequestId, Failure> {
     let CancelParams { id } = method::read(params)?;
     RequestId::read(&id).ok_or_else(|| {
@@ -147,10 +164,7 @@ fn cancel(params: Map<String, Value>) -> Result<RequestId, Failure> {
 
 fn status(params: Map<String, Value>) -> Result<Call, Failure> {
     let StatusParams { request_key } = method::read(params)?;
-    if request_key.is_some() {
-        return Err(Failure::new(ErrorKind::Unsupported, "request_key is not part of this version; leave it out"));
-    }
-    Ok(Call::Status)
+    Ok(Call::Status(request_key))
 }
 
 fn batch(params: Map<String, Value>, tool: ToolVersion) -> Result<Vec<Action>, Failure> {

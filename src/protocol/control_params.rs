@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::wire::Object;
+use super::{request_key::RequestKey, wire::Object};
 
 /// The parameters of `cancel`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,7 +29,7 @@ enum RequestIdShape {
 #[serde(deny_unknown_fields)]
 pub struct StatusParams {
     /// The key of a request to look up.
-    pub request_key: Option<String>,
+    pub request_key: Option<RequestKey>,
 }
 
 /// The parameters of `batch`.

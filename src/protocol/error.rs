@@ -106,6 +106,9 @@ pub struct ErrorDetail {
     /// After how many milliseconds trying again makes sense.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Whether this is what an earlier request with the same key came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<bool>,
     /// What is left of a monthly token quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining_tokens: Option<u64>,

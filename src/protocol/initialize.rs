@@ -75,6 +75,8 @@ pub struct Initialize {
     pub role: Option<Role>,
     /// How the session's pictures wait for its actions.
     pub observe: Observing,
+    /// The session to take over.
+    pub resume: Option<String>,
 }
 
 impl InitializeParams {
@@ -86,9 +88,6 @@ impl InitializeParams {
             let asked = json::clipped(&self.protocol);
             return unsupported(format!("protocol = `{asked}` is not spoken here; ask for `{PROTOCOL}`"));
         }
-        if self.resume.is_some() {
-            return unsupported("resume is not part of this version; leave it out".to_owned());
-        }
         let Object(client) = self.client;
         Ok(Initialize {
             client: json::clipped(&format!("{} {}", client.name, client.version)),
@@ -97,6 +96,7 @@ impl InitializeParams {
             coordinate_space: self.coordinate_space.unwrap_or_default(),
             role: self.role,
             observe: Observing::check(self.observe)?,
+            resume: self.resume,
         })
     }
 }

@@ -8,6 +8,22 @@ pub const MESSAGE_BYTES: usize = 256 * 1024;
 pub const JSON_DEPTH: usize = 64;
 /// The longest request id that is a string, in characters.
 pub const ID_CHARACTERS: usize = 128;
+/// The longest `request_key`, in characters.
+pub const REQUEST_KEY_CHARACTERS: usize = 128;
+/// The longest text that only records take: what a task is for, how it ended, which model. A paragraph.
+pub const RECORD_CHARACTERS: usize = 1024;
+/// The acting requests of a task, unless the token allows more.
+pub const TASK_TURNS: u32 = 50;
+/// The time of a task, unless the token allows more.
+pub const TASK_TIME: Duration = Duration::from_secs(15 * 60);
+/// The most turns that a task may ask for.
+pub const TASK_TURNS_MAX: u32 = 100_000;
+/// The longest time that a task may ask for, in seconds: a day.
+pub const TASK_SECONDS_MAX: u32 = 86_400;
+/// The most tokens of a language model that one report may have: a thousand times the largest context.
+pub const REPORTED_TOKENS_MAX: u64 = 1_000_000_000;
+/// The most requests of a user's window; each is remembered until it leaves the window.
+pub const WINDOW_REQUESTS_MAX: u64 = 1_000_000;
 /// The longest text of `type`, in characters.
 pub const TEXT_CHARACTERS: usize = 16_384;
 /// The most keys in one chord.

@@ -50,6 +50,11 @@ impl MessageText {
         self.pieces().map(<[u8]>::len).sum()
     }
 
+    /// The text with nothing where its pictures stand: a record of it costs no memory that matters.
+    pub fn without_pictures(&self) -> String {
+        self.complete.iter().map(|(text, _)| text.as_str()).chain([self.end.as_str()]).collect()
+    }
+
     /// All of it in one piece.
     pub fn into_string(self) -> String {
         if self.complete.is_empty() {
@@ -139,6 +144,7 @@ mod tests {
         let whole = "aPNGbcJPEGWEBPde";
         assert_eq!(first.pieces().collect::<Vec<_>>().concat(), whole.as_bytes());
         assert_eq!(first.bytes(), whole.len());
+        assert_eq!(first.without_pictures(), "abcde");
         assert_eq!(first.into_string(), whole);
     }
 

@@ -11,6 +11,7 @@ use super::{
     error::{ErrorKind, Failure},
     limits,
     observe::{ObserveParams, Observing},
+    request_key::{Fingerprint, RequestKey},
     units::{FrameId, Milliseconds, Region},
     window::{WindowMatch, WindowParams},
     wire::{self, Corners, Object, Whole},
@@ -37,9 +38,9 @@ pub enum ToolVersion {
 #[allow(clippy::option_option, reason = "`observe: null` means off, no `observe` means the session's default")]
 pub struct MetaParams {
     /// Runs at most once per user.
-    request_key: Option<Value>,
+    request_key: Option<RequestKey>,
     /// The start of the server that the key belongs to.
-    boot: Option<Value>,
+    boot: Option<String>,
     /// Wait until the screen has settled; null: do not.
     #[serde(default, deserialize_with = "wire::present")]
     observe: Option<Option<Object<ObserveParams>>>,
@@ -137,11 +138,26 @@ pub struct Meta {
     pub pace: Option<Milliseconds>,
     /// The older tool that `computer` follows.
     pub tool: ToolVersion,
+    /// What makes the request run at most once.
+    pub request_key: Option<Keyed>,
+}
+
+/// A request that runs at most once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyed {
+    /// Its key.
+    pub key: RequestKey,
+    /// The start of the server that the client knows.
+    pub boot: Option<String>,
+    /// What was asked for under the key.
+    pub fingerprint: Fingerprint,
 }
 
 impl Meta {
     /// The keys that this version acts on, for `initialize`.
     pub const SUPPORTED: &'static [&'static str] = &[
+        "request_key",
+        "boot",
         "observe",
         "deadline_ms",
         "if_changed",
@@ -179,10 +195,9 @@ fn pace(value: Whole) -> Result<Milliseconds, Failure> {
 
 impl MetaParams {
     fn check(self) -> Result<Meta, Failure> {
-        let later = [("request_key", self.request_key.is_some()), ("boot", self.boot.is_some())];
-        if let Some((name, _)) = later.into_iter().find(|(_, given)| *given) {
-            let message = format!("_meta: {name} is not part of this version; leave it out");
-            return Err(Failure::new(ErrorKind::Unsupported, message));
+        if self.boot.is_some() && self.request_key.is_none() {
+            let message = "_meta: boot belongs to a request_key; give both or none";
+            return Err(Failure::new(ErrorKind::InvalidParams, message));
         }
         Ok(Meta {
             deadline: self
@@ -196,6 +211,11 @@ impl MetaParams {
             expect_window: self.expect_window.map(|Object(window)| window.check().map(Arc::new)).transpose()?,
             pace: self.pace_ms.map(pace).transpose()?,
             tool: self.tool.unwrap_or_default(),
+            request_key: self.request_key.map(|key| Keyed {
+                key,
+                boot: self.boot,
+                fingerprint: Fingerprint::default(),
+            }),
         })
     }
 }
@@ -259,12 +279,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_later_versions_are_unsupported_and_unknown_ones_are_mistakes() {
-        for later in [json!({"request_key": "a"}), json!({"boot": "b"})] {
-            assert_eq!(take(&later).expect_err("later").kind, ErrorKind::Unsupported, "{later}");
-        }
+    fn unknown_keys_and_wrong_values_are_mistakes() {
         for wrong in [
             json!({"x": 1}),
+            json!({"boot": "b"}),
+            json!({"request_key": ""}),
+            json!({"request_key": 1}),
             json!([]),
             json!("a"),
             json!({"format": "gif"}),

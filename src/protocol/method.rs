@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     action::{Action, Button},
+    control::LeaseAcquireParams,
     control_params::{BatchParams, CancelParams, ComputerParams, StatusParams},
     error::{ErrorKind, Failure},
     initialize::InitializeParams,
@@ -16,6 +17,8 @@ use super::{
         WaitParams, ZoomParams,
     },
     subscription::{AcknowledgeParams, SubscribeParams, UnsubscribeParams},
+    task::{TaskBeginParams, TaskEndParams},
+    usage::{UsageCheckParams, UsageReportParams},
     wait_for::WaitForParams,
     wire,
 };
@@ -106,16 +109,16 @@ pub(super) static METHODS: &[Method] = &[
     later("anthropic.tool_use"),
     later("openai.computer_call"),
     later("gemini.function_call"),
-    later("lease.acquire"),
-    later("lease.release"),
-    later("session.pause"),
-    later("session.resume"),
-    later("session.halt"),
-    later("task.begin"),
-    later("task.end"),
-    later("usage.check"),
-    later("usage.report"),
-    later("usage.get"),
+    control::<LeaseAcquireParams>("lease.acquire"),
+    control::<NoParams>("lease.release"),
+    control::<NoParams>("session.pause"),
+    control::<NoParams>("session.resume"),
+    control::<NoParams>("session.halt"),
+    control::<TaskBeginParams>("task.begin"),
+    control::<TaskEndParams>("task.end"),
+    control::<UsageCheckParams>("usage.check"),
+    control::<UsageReportParams>("usage.report"),
+    control::<NoParams>("usage.get"),
     later("secret.put"),
     later("secret.forget"),
     later("secret.list"),
@@ -189,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_a_later_version_adds_is_unsupported_and_not_listed() {
-        assert_eq!(find("lease.acquire").err().expect("later").kind, ErrorKind::Unsupported);
-        assert!(available().all(|name| name != "lease.acquire"));
+        assert_eq!(find("display.reset").err().expect("later").kind, ErrorKind::Unsupported);
+        assert!(available().all(|name| name != "display.reset"));
     }
 }

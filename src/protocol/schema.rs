@@ -5,12 +5,15 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::{ActionResult, DisplayInfoResult, ImageResult, InitializeResult, StatusResult},
+    control::{ControlResult, LeaseResult},
     error::{ErrorDetail, ErrorKind, Executed},
     initialize::PROTOCOL,
     limits,
     meta::MetaParams,
     method::{Kind, METHODS},
     subscription::{EventParams, SubscribeResult},
+    task::{TaskBeginResult, TaskEndResult},
+    usage::{UsageCheckResult, UsageResult},
     wait_for::WaitForResult,
     window::WindowsResult,
 };
@@ -31,6 +34,10 @@ pub fn limits() -> Map<String, Value> {
         ("quality", limits::QUALITY_MAX.into()),
         ("click_count", limits::CLICK_COUNT_MAX.into()),
         ("batch_actions", limits::BATCH_ACTIONS.into()),
+        ("request_key_characters", limits::REQUEST_KEY_CHARACTERS.into()),
+        ("record_characters", limits::RECORD_CHARACTERS.into()),
+        ("task_turns", limits::TASK_TURNS.into()),
+        ("task_ms", milliseconds(limits::TASK_TIME)),
         ("requests_in_flight", limits::REQUESTS_IN_FLIGHT.into()),
         ("deadline_ms", limits::DEADLINE_MS_MAX.into()),
         ("pace_ms", limits::PACE_MS_MAX.into()),
@@ -61,6 +68,14 @@ pub fn document() -> Value {
             let supported = !matches!(method.kind, Kind::Later);
             let result = match (method.name, &method.kind) {
                 ("initialize", _) => generator.subschema_for::<InitializeResult>().to_value(),
+                ("lease.acquire" | "lease.release", _) => generator.subschema_for::<LeaseResult>().to_value(),
+                ("session.pause" | "session.resume" | "session.halt", _) => {
+                    generator.subschema_for::<ControlResult>().to_value()
+                }
+                ("task.begin", _) => generator.subschema_for::<TaskBeginResult>().to_value(),
+                ("task.end", _) => generator.subschema_for::<TaskEndResult>().to_value(),
+                ("usage.check", _) => generator.subschema_for::<UsageCheckResult>().to_value(),
+                ("usage.report" | "usage.get", _) => generator.subschema_for::<UsageResult>().to_value(),
                 ("status", _) => generator.subschema_for::<StatusResult>().to_value(),
                 ("subscribe", _) => generator.subschema_for::<SubscribeResult>().to_value(),
                 ("display.info", _) => generator.subschema_for::<DisplayInfoResult>().to_value(),

@@ -20,11 +20,14 @@ impl TokenHash {
         Self(Sha256::digest(token).into())
     }
 
-    /// Whether this is the token. What is compared is always 32 bytes, so the time taken says nothing about a wrong token;
-    /// only one of the right length is hashed, and that length is public.
-    pub fn admits(self, token: &[u8]) -> bool {
-        let right_length = token.len() == TOKEN_CHARACTERS;
-        let presented = if right_length { Self::of(token) } else { Self([0; 32]) };
+    /// The hash of what was presented as a token; `None` where it has another length than every token, which is public.
+    pub fn presented(token: &[u8]) -> Option<Self> {
+        (token.len() == TOKEN_CHARACTERS).then(|| Self::of(token))
+    }
+
+    /// Whether this is the token. What is compared is always 32 bytes, so the time taken says nothing about a wrong token.
+    pub fn is(self, presented: Option<Self>) -> bool {
+        let (right_length, presented) = (presented.is_some(), presented.unwrap_or(Self([0; 32])));
         bool::from(self.0.ct_eq(&presented.0)) && right_length
     }
 }
@@ -67,12 +70,12 @@ mod tests {
     fn only_the_token_itself_is_admitted() {
         let token = "0123456789abcdef".repeat(4);
         let hash = TokenHash::of(token.as_bytes());
-        assert!(hash.admits(token.as_bytes()));
+        assert!(hash.is(TokenHash::presented(token.as_bytes())));
         assert_eq!(hash.to_string().parse(), Ok(hash));
         let wrong =
             [String::new(), token[1..].to_owned(), format!("{token}0"), token.to_uppercase(), token.replace('0', "1")];
         for wrong in wrong {
-            assert!(!hash.admits(wrong.as_bytes()), "{wrong}");
+            assert!(!hash.is(TokenHash::presented(wrong.as_bytes())), "{wrong}");
         }
     }
 

@@ -2,6 +2,12 @@
 //!
 //! [`registry::Sessions`] is the state. The engine asks it before anything runs ([`registry::Sessions::admit`]) and tells it
 //! how a request ended ([`registry::Sessions::complete`]). [`pacing::Pacing`] is the state of one stream of frames.
+pub mod allowance;
+pub mod control;
+pub mod journal;
 pub mod lease;
 pub mod pacing;
 pub mod registry;
+pub mod sliding_log;
+pub mod tasks;
+pub mod usage;

@@ -88,7 +88,7 @@ impl SupervisorLink {
                 match &message {
                     ToServer::CommandStarted { process_group } => self.command = process_id(*process_group),
                     ToServer::CommandExited { .. } => self.command = None,
-                    ToServer::Display { .. } | ToServer::DisplayGone => {}
+                    ToServer::Display { .. } | ToServer::DisplayGone | ToServer::Tokens { .. } => {}
                 }
                 return Ok(Some(message));
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{AcceptedToken, Settings},
+    config::{AcceptedTokens, Settings},
     protocol::display::DisplayNumber,
 };
 
@@ -18,8 +18,8 @@ pub const LINE_BYTES: usize = 1024 * 1024;
 pub struct Handover {
     /// The settings.
     pub settings: Settings,
-    /// The token that opens the door; none when only the host can reach us.
-    pub token: Option<AcceptedToken>,
+    /// What opens the door; none when only the host can reach us.
+    pub tokens: Option<AcceptedTokens>,
     /// A directory that only our user can enter; removed when the supervisor ends.
     pub runtime_directory: PathBuf,
 }
@@ -39,6 +39,11 @@ pub enum ToServer {
     },
     /// Our Xvfb died; another one is being started.
     DisplayGone,
+    /// The tokens file has been read again.
+    Tokens {
+        /// What it says now.
+        text: String,
+    },
     /// COMMAND runs.
     CommandStarted {
         /// The process group that it leads.

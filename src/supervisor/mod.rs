@@ -33,7 +33,7 @@ use rustix::{
 };
 
 use crate::{
-    config::{Settings, display::DisplayChoice},
+    config::{self, Settings, TokenChoice, display::DisplayChoice},
     exit::{Exit, Fatal},
     protocol::display::DisplayNumber,
 };
@@ -43,20 +43,21 @@ use messages::{CommandStatus, Handover, ToServer, ToSupervisor};
 use probe::{Owner, Verdict};
 use runtime_directory::RuntimeDirectory;
 use server::ServerProcess;
-use signals::Signals;
+use signals::{HangUp, Signals};
 use xvfb::OwnedDisplay;
 
 /// Runs `deskhand serve` until it ends. Afterwards no process and no file of it is left.
 pub fn run(settings: Settings) -> Result<Exit, Fatal> {
     // Watched before anything starts, so that no end and no request to stop is missed.
-    let signals = Signals::install().map_err(|error| Fatal::internal(format!("cannot watch for signals: {error}")))?;
+    let signals = Signals::install(hang_up(&settings))
+        .map_err(|error| Fatal::internal(format!("cannot watch for signals: {error}")))?;
     // Processes that leave COMMAND's group and lose their parent become our children: none escapes.
     set_child_subreaper(Some(getpid()))
         .map_err(|error| Fatal::internal(format!("cannot become a subreaper: {error}; Linux 3.4 is needed")))?;
     // What an entry-point script started before it became us is not ours to end.
     let spared = children();
     let runtime = RuntimeDirectory::create(settings.runtime_parent.as_deref())?;
-    let token = settings.token.accept(runtime.path())?;
+    let tokens = settings.token.accept(runtime.path())?;
     let display = match &settings.display {
         DisplayChoice::Owned { size, number, xauthority } => {
             let path = xauthority.clone().unwrap_or_else(|| runtime.path().join("xauthority"));
@@ -66,11 +67,15 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
             Display::Attached { number: *display, xauthority: xauthority.clone() }
         }
     };
-    let handover = Handover { settings, token, runtime_directory: runtime.path().to_owned() };
+    let handover = Handover { settings, tokens, runtime_directory: runtime.path().to_owned() };
     let server = ServerProcess::start(&handover)
         .map_err(|error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted")))?;
+    let tokens = match handover.settings.token {
+        TokenChoice::Tokens(path) => Some(path),
+        _ => None,
+    };
     let command = CommandSlot::new(handover.settings.command);
-    let mut supervisor = Supervisor { signals, display, command, server, stopping: None };
+    let mut supervisor = Supervisor { signals, display, command, server, tokens, stopping: None };
     let ended = supervisor.supervise();
     kill_remaining_children(&spared);
     // The files go after the last process that could still use them.
@@ -84,7 +89,13 @@ struct Supervisor {
     display: Display,
     command: CommandSlot,
     server: ServerProcess,
+    /// The file to read again at SIGHUP.
+    tokens: Option<PathBuf>,
     stopping: Option<Stop>,
+}
+
+fn hang_up(settings: &Settings) -> HangUp {
+    if matches!(settings.token, TokenChoice::Tokens(_)) { HangUp::Reloads } else { HangUp::Stops }
 }
 
 /// The display that COMMAND runs on.
@@ -153,6 +164,9 @@ impl Supervisor {
             tracing::info!("asked to stop");
             self.stop(Stop::Asked);
         }
+        if self.signals.take_reload().map_err(|error| internal("read signals", &error))? {
+            self.reload()?;
+        }
         for message in self.server.read(Instant::now()).map_err(|error| internal("understand the server", &error))? {
             match message {
                 ToSupervisor::StartCommand => self.start_command()?,
@@ -163,6 +177,20 @@ impl Supervisor {
             self.look_at_display()?;
         }
         Ok(())
+    }
+
+    /// Reads the tokens file again. One that cannot be used changes nothing.
+    fn reload(&mut self) -> Result<(), Fatal> {
+        let Some(path) = &self.tokens else { return Ok(()) };
+        match config::read_table(path) {
+            Ok(text) => {
+                self.server.tell(&ToServer::Tokens { text }).map_err(|error| internal("tell the server", &error))
+            }
+            Err(error) => {
+                tracing::error!(%error, "the tokens stay as they were");
+                Ok(())
+            }
+        }
     }
 
     /// Deals with deadlines that have passed.
@@ -198,6 +226,7 @@ impl Supervisor {
         let mut watched: Vec<PollFd<'_>> = [
             Some(self.signals.children().as_fd()),
             Some(self.signals.stop().as_fd()),
+            self.signals.reload().map(AsFd::as_fd),
             self.server.socket().map(AsFd::as_fd),
             pipe.filter(|_| self.stopping.is_none()),
             probe.filter(|_| self.stopping.is_none()),

@@ -10,18 +10,40 @@ use signal_hook::{
     low_level::pipe::register,
 };
 
-/// Two descriptors that become readable when signals arrive.
+/// Descriptors that become readable when signals arrive.
 #[derive(Debug)]
 pub(super) struct Signals {
     children: UnixStream,
     stop: UnixStream,
+    reload: Option<UnixStream>,
+}
+
+/// What SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HangUp {
+    /// The terminal has gone, and so do we.
+    Stops,
+    /// There is a tokens file to read again.
+    Reloads,
 }
 
 impl Signals {
-    pub(super) fn install() -> io::Result<Self> {
+    pub(super) fn install(hang_up: HangUp) -> io::Result<Self> {
         // `nohup` has SIGHUP ignored, and means it.
-        let stop: &[i32] = if ignores(SIGHUP) { &[SIGTERM, SIGINT] } else { &[SIGTERM, SIGINT, SIGHUP] };
-        Ok(Self { children: watch(&[SIGCHLD])?, stop: watch(stop)? })
+        let stops = hang_up == HangUp::Stops && !ignores(SIGHUP);
+        let stop: &[i32] = if stops { &[SIGTERM, SIGINT, SIGHUP] } else { &[SIGTERM, SIGINT] };
+        let reload = (hang_up == HangUp::Reloads).then(|| watch(&[SIGHUP])).transpose()?;
+        Ok(Self { children: watch(&[SIGCHLD])?, stop: watch(stop)?, reload })
+    }
+
+    /// Readable after somebody asked us to read the tokens file again.
+    pub(super) const fn reload(&self) -> Option<&UnixStream> {
+        self.reload.as_ref()
+    }
+
+    /// Whether somebody has asked us to read the tokens file again since the last call.
+    pub(super) fn take_reload(&self) -> io::Result<bool> {
+        self.reload.as_ref().map_or(Ok(false), drain)
     }
 
     /// Readable after a child changed its state.

@@ -12,7 +12,7 @@ use hyper::{
     http::request::Parts,
 };
 
-use crate::protocol::identity::{Principal, Role};
+use crate::protocol::identity::Principal;
 
 /// Answered without a token and whatever the Host says.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -121,7 +121,7 @@ impl Guard {
             return Err(Refusal::ForeignOrigin);
         }
         if self.trust == Trust::Host {
-            return Ok(Admission::Authenticated(Principal { user: "host".to_owned(), role: Role::Admin }));
+            return Ok(Admission::Authenticated(Principal::host()));
         }
         if path == VIEWER || PROBES.contains(&path) {
             return Ok(Admission::Open);
@@ -207,6 +207,7 @@ mod tests {
     use hyper::Request;
 
     use super::*;
+    use crate::protocol::identity::Role;
 
     fn guard() -> Guard {
         let allowed = ["Box.example".to_owned(), "other:8080".to_owned()];
@@ -222,7 +223,7 @@ mod tests {
     }
 
     fn right(token: &[u8]) -> Option<Principal> {
-        (token == b"right").then(|| Principal { user: "default".to_owned(), role: Role::Control })
+        (token == b"right").then(|| Principal { role: Role::Control, ..Principal::single_token() })
     }
 
     #[test]
@@ -307,7 +308,7 @@ mod tests {
     fn the_host_needs_no_token_on_a_transport_that_it_alone_holds() {
         let guard = Guard::local(Trust::Host, &[]);
         let admitted = guard.admit(&parts("/v1/ws", &[("host", "whatever")]), |_| None);
-        let host = Principal { user: "host".to_owned(), role: Role::Admin };
+        let host = Principal::host();
         assert_eq!(admitted, Ok(Admission::Authenticated(host)));
     }
 }

@@ -17,6 +17,9 @@ use crate::protocol::{
 /// "Try again later" (IANA WebSocket close code registry): what a reader that is too slow is told.
 pub const CLOSE_OVERLOADED: u16 = 1013;
 
+/// "Policy violation" (RFC 6455, 7.4.1): what a session is told that is ended by rule.
+pub const CLOSE_POLICY: u16 = 1008;
+
 /// The connection takes nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection is closed")]
@@ -127,6 +130,15 @@ impl Outbox {
         state.waiting.push_back(Delivery { outgoing, charge });
         state.changed = true;
         wake(state);
+    }
+
+    /// Ends the connection with this code and reason, after what is queued.
+    pub fn close(&self, code: u16, reason: &str) {
+        let mut state = self.shared.lock();
+        if !state.closed && state.ending.is_none() {
+            state.end(code, reason);
+            wake(state);
+        }
     }
 
     /// How many bytes wait, including a message that is partly written.

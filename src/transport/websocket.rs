@@ -32,7 +32,7 @@ use crate::{
         frame_socket::{CONTROL_BYTES, FrameSocket},
         frame_writer::{self, FrameWriter},
         message_clock::MessageClock,
-        outbox::{CLOSE_OVERLOADED, Ending, Outbox, OutboxReader},
+        outbox::{CLOSE_OVERLOADED, CLOSE_POLICY, Ending, Outbox, OutboxReader},
         service::Connection,
         stream::Stream,
     },
@@ -52,7 +52,6 @@ const READ_BUFFER: usize = 16 * 1024;
 const CLOSE_GOING_AWAY: u16 = 1001;
 const CLOSE_PROTOCOL: u16 = 1002;
 const CLOSE_NOT_TEXT: u16 = 1007;
-const CLOSE_POLICY: u16 = 1008;
 const CLOSE_TOO_BIG: u16 = 1009;
 
 /// Runs a connection to its end. `early` is what followed the handshake in the same read.

@@ -15,7 +15,7 @@ use std::{
 
 use deskhand::{
     cli,
-    config::{AcceptedToken, display::DisplayChoice},
+    config::{AcceptedTokens, display::DisplayChoice},
     exit::Exit,
     protocol::address::ListenAddress,
     supervisor::{
@@ -49,7 +49,7 @@ async fn serve(start: Start) -> Exit {
         }
     }
     if let DisplayChoice::Attached { display, .. } = start.handover.settings.display {
-        ready_line(&display.to_string(), None, start.handover.token.as_ref());
+        ready_line(&display.to_string(), None, start.handover.tokens.as_ref());
         link.send(&ToSupervisor::StartCommand).await.expect("the supervisor");
     }
     loop {
@@ -61,20 +61,20 @@ async fn serve(start: Start) -> Exit {
                     let socket = UnixStream::connect(format!("/tmp/.X11-unix/X{}", number.get())).expect("the display");
                     let peer = rustix::net::sockopt::socket_peercred(&socket).expect("its process");
                     assert_eq!(peer.pid.as_raw_nonzero().get().unsigned_abs(), pid);
-                    ready_line(&number.to_string(), xauthority.to_str(), start.handover.token.as_ref());
+                    ready_line(&number.to_string(), xauthority.to_str(), start.handover.tokens.as_ref());
                     link.send(&ToSupervisor::StartCommand).await.expect("the supervisor");
                 }
                 Some(ToServer::CommandStarted { process_group }) => println!(r#"{{"event":"command","pid":{process_group}}}"#),
-                Some(ToServer::DisplayGone | ToServer::CommandExited { .. }) => {}
+                Some(ToServer::DisplayGone | ToServer::CommandExited { .. } | ToServer::Tokens { .. }) => {}
             },
         }
     }
 }
 
-fn ready_line(display: &str, xauthority: Option<&str>, token: Option<&AcceptedToken>) {
+fn ready_line(display: &str, xauthority: Option<&str>, tokens: Option<&AcceptedTokens>) {
     let line = serde_json::json!({
         "event": "ready", "listen": [], "display": display, "xauthority": xauthority,
-        "token_file": token.and_then(|token| token.file.as_ref()),
+        "token_file": tokens.and_then(AcceptedTokens::file),
     });
     println!("{line}");
 }

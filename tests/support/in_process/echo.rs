@@ -51,7 +51,7 @@ pub struct EchoService(pub Arc<Echo>);
 
 impl Service for EchoService {
     fn authenticate(&self, token: &[u8]) -> Option<Principal> {
-        (token == TOKEN.as_bytes()).then(|| Principal { user: "default".to_owned(), role: Role::Control })
+        (token == TOKEN.as_bytes()).then(|| Principal { role: Role::Control, ..Principal::single_token() })
     }
 
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn Connection> {
