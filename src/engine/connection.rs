@@ -183,7 +183,7 @@ impl Shared {
     fn finish(&self, prepared: &Prepared, answered: Result<Reply, Failure>) {
         let id = &prepared.id;
         self.client.lane.end(id);
-        self.engine.record(&self.client, prepared, &answered);
+        self.engine.record(&self.client, &prepared.meta, &answered);
         self.engine.sessions().complete(self.client.id, id);
         self.send(answered.unwrap_or_else(|failure| Reply::failure(id, &failure)));
     }
@@ -201,8 +201,8 @@ impl Shared {
     }
 
     fn answer_at_once(&self, prepared: Prepared) {
-        let id = prepared.id;
-        let reply = match prepared.call {
+        let Prepared { id, call, meta, .. } = prepared;
+        let reply = match call {
             Call::Cancel(target) => {
                 let outcome = self.client.lane.cancel(&target);
                 let cancelled = !matches!(outcome, CancelOutcome::NotFound);
@@ -224,7 +224,9 @@ impl Shared {
             // Nothing else is answered at once.
             _ => Ok(answer_text::result(&id, &serde_json::json!({}))),
         };
-        self.send(reply.map_or_else(|failure| Reply::failure(&id, &failure), Reply::text));
+        let answered = reply.map(Reply::text);
+        self.engine.record(&self.client, &meta, &answered);
+        self.send(answered.unwrap_or_else(|failure| Reply::failure(&id, &failure)));
     }
 
     fn stream(&self, id: &RequestId, call: StreamCall) {

@@ -167,7 +167,7 @@ impl OneRequest {
             run::run(&engine, client, &job).await.map_err(|failure| job.explain(failure))
         };
         self.unrecorded = None;
-        engine.record(client, &prepared, &answered);
+        engine.record(client, &prepared.meta, &answered);
         answered
     }
 }
@@ -188,7 +188,7 @@ impl Drop for OneRequest {
     fn drop(&mut self) {
         if let Some(prepared) = self.unrecorded.take() {
             let gone = Failure::new(ErrorKind::Cancelled, "the client went away before the request had ended");
-            self.engine.record(&self.client.0, &prepared, &Err(gone.executed(Executed::Unknown)));
+            self.engine.record(&self.client.0, &prepared.meta, &Err(gone.executed(Executed::Unknown)));
         }
         self.engine.end_session(&self.client.0);
     }

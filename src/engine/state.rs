@@ -20,9 +20,9 @@ use crate::{
     desktop::capture::Attendance,
     observe::{audit::Audit, usage_store::UsageStore},
     protocol::{
-        call::Prepared,
         error::{ErrorKind, Failure},
         identity::Principal,
+        meta::Meta,
         screen::ScreenFit,
         task::TaskRule,
         token_table::TokenTable,
@@ -175,7 +175,7 @@ impl Engine {
     pub fn end_session(&self, client: &Client) {
         for job in client.lane.close() {
             let ended = Failure::new(ErrorKind::Cancelled, "the session ended before the request began");
-            self.record(client, &job.prepared, &Err(ended));
+            self.record(client, &job.prepared.meta, &Err(ended));
         }
         self.roster.leave(client.id);
         let had_lease = self.sessions().close(client.id);
@@ -186,8 +186,8 @@ impl Engine {
     }
 
     /// Records what a request with a key came to.
-    pub fn record(&self, client: &Client, prepared: &Prepared, answered: &Result<Reply, Failure>) {
-        if let Some(keyed) = &prepared.meta.request_key {
+    pub fn record(&self, client: &Client, meta: &Meta, answered: &Result<Reply, Failure>) {
+        if let Some(keyed) = &meta.request_key {
             self.sessions().record(Instant::now(), &client.user, &keyed.key, replay::record(answered));
         }
     }

@@ -68,6 +68,11 @@ impl Call {
         }
     }
 
+    /// Whether a key makes it run at most once: not what belongs to its connection or changes nothing.
+    fn can_have_a_key(&self) -> bool {
+        !matches!(self, Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status(_) | Self::Stream(_))
+    }
+
     /// Whether the screen's settling can be waited for: after what acts, and before a picture.
     fn can_be_observed(&self) -> bool {
         match self {
@@ -130,6 +135,10 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
         };
         if meta.expect_window.is_some() && !call.sends_input() {
             let message = "_meta: expect_window is looked at before input, and this sends none; leave it out";
+            return Err(Failure::new(ErrorKind::InvalidParams, message));
+        }
+        if meta.request_key.is_some() && !call.can_have_a_key() {
+            let message = "_meta: request_key is for what is done, and this may simply be asked again; leave it out";
             return Err(Failure::new(ErrorKind::InvalidParams, message));
         }
         if matches!(meta.observe, Observing::On(_)) && !call.can_be_observed() {
@@ -261,6 +270,26 @@ mod tests {
             ("screenshot", "", false),
             ("wait", r#""duration":0,"#, false),
             ("ping", "", false),
+        ] {
+            let called = with(method, &format!("{{{params}{meta}}}")).map_err(|failure| failure.kind);
+            assert_eq!(called.err(), (!accepted).then_some(ErrorKind::InvalidParams), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_for_what_is_done() {
+        let meta = r#""_meta":{"request_key":"k"}"#;
+        for (method, params, accepted) in [
+            ("left_click", "", true),
+            ("batch", r#""actions":[{"name":"key","input":{"text":"a"}}],"#, true),
+            ("screenshot", "", true),
+            ("task.begin", "", true),
+            ("usage.report", r#""model":"m","input_tokens":1,"output_tokens":1,"#, true),
+            ("lease.acquire", "", true),
+            ("ping", "", false),
+            ("status", "", false),
+            ("subscribe", r#""events":["frames"],"#, false),
+            ("cancel", r#""id":1,"#, false),
         ] {
             let called = with(method, &format!("{{{params}{meta}}}")).map_err(|failure| failure.kind);
             assert_eq!(called.err(), (!accepted).then_some(ErrorKind::InvalidParams), "{method}");

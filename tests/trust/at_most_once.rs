@@ -50,6 +50,16 @@ fn a_picture_is_left_out_of_what_is_answered_again() {
 }
 
 #[test]
+fn a_task_that_is_begun_again_is_the_same_task() {
+    let server = Deskhand::owned("640x480");
+    let mut controller = Controller::connect(&server);
+    let params = json!({"objective": "o", "_meta": {"request_key": "task"}});
+    let begun = controller.must("task.begin", params.clone());
+    let again = controller.must("task.begin", params);
+    assert_eq!((&again["task"], &again["replayed"]), (&begun["task"], &json!(true)));
+}
+
+#[test]
 fn what_another_start_of_the_server_did_is_unknown_and_nothing_runs() {
     let server = Deskhand::owned("640x480");
     let recorder = Recorder::open(&server.display);

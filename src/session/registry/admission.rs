@@ -41,7 +41,8 @@ impl Sessions {
         session.initializes_in_time(&request.call)?;
         let acts = is_input(&request.call);
         session.permits(now.wall, &request.call)?;
-        self.control.permits(&request.call, acts)?;
+        // A pause must not keep a key down.
+        self.control.permits(&request.call, acts && !only_releases(&request.call))?;
         if let Call::Control(call) = request.call {
             crate::session::control::may(call, session.principal.role, self.lease.holder() == Some(id))?;
         }

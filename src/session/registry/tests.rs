@@ -247,6 +247,8 @@ fn a_pause_refuses_input_and_a_halt_everything_until_an_admin_resumes() {
     assert!(sessions.control(ControlCall::Pause).paused);
     assert_eq!(refused(sessions.admit(now(), acting, &request(3, CLICK), FIRST)), ErrorKind::Paused);
     sessions.admit(now(), acting, &request(3, r#""screenshot""#), FIRST).expect("looking goes on");
+    sessions.admit(now(), acting, &request(4, r#""left_mouse_up""#), FIRST).expect("letting go");
+    sessions.complete(acting, &RequestId::Number(4));
     assert!(sessions.control(ControlCall::Halt).halted);
     for session in [acting, admin] {
         for call in [CLICK, r#""screenshot""#, r#""windows.list""#, r#""display.info""#] {
