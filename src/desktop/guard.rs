@@ -176,7 +176,9 @@ impl Guard {
     /// Makes sure that a button reaches the window under the pointer, and leads the pointer once more to its place: the press
     /// that follows at once is in the same burst, which the server carries out without a break. A program that warps the
     /// pointer in a loop took it away between our look and our press (measured), and the click was elsewhere. While a button
-    /// of ours is down the pointer belongs to whoever got it.
+    /// of ours is down the pointer belongs to whoever got it. A server that loses its processor between the two may still take
+    /// that program's request first (one click in thousands, on a machine with too much to do); the answer then says where the
+    /// pointer was. `GrabServer` around them would rule it out, and make us wait for whoever holds the server: that is worse.
     ///
     /// # Errors
     /// [`InputCause::InputGrabbed`].

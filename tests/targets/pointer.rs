@@ -53,9 +53,10 @@ fn a_confining_grab_blocks_the_pointer_and_its_true_place_is_told() {
 }
 
 #[test]
-fn a_program_that_warps_the_pointer_in_a_loop_never_gets_a_click_elsewhere() {
+fn a_program_that_warps_the_pointer_in_a_loop_gets_clicks_at_their_place_and_is_told_of_otherwise() {
     let mut scene = Scene::new();
     let other = Other::start(&scene.server.display, &["warp"]);
+    let mut elsewhere = 0;
     for round in 0..40 {
         scene.recorder.everything();
         scene.recorder.take_events();
@@ -63,16 +64,20 @@ fn a_program_that_warps_the_pointer_in_a_loop_never_gets_a_click_elsewhere() {
         let answer = scene.controller.call(method, json!({"coordinate": [400, 300]}));
         let clicks = recorder::buttons(&scene.recorder.everything());
         let presses = clicks.iter().filter(|(down, ..)| *down);
-        assert!(presses.clone().all(|&(_, _, x, y)| (x, y) == (400, 300)), "{clicks:?}");
+        let strays = presses.clone().filter(|&&(_, _, x, y)| (x, y) != (400, 300)).count();
+        assert!(strays == 0 || answer.is_err(), "done, and elsewhere: {clicks:?}");
+        elsewhere += strays;
         match answer {
             Ok(_) => assert_eq!(presses.count(), count, "{clicks:?}"),
             Err(error) => {
                 assert_eq!(data(&error)["kind"], "pointer_blocked", "{error:#}");
                 assert_eq!(data(&error)["pointer"], json!([50, 50]), "{error:#}");
-                assert!(presses.count() < count, "{clicks:?}");
+                assert!(presses.count() - strays < count, "{clicks:?}");
             }
         }
     }
+    // The server carries move and press out without a break, unless it loses its processor between the two.
+    assert!(elsewhere <= 1, "{elsewhere} clicks elsewhere");
     other.end();
 }
 
