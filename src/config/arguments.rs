@@ -54,8 +54,8 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_TOKEN_SHA256", value_name = "HEX")]
     pub token_sha256: Option<TokenHash>,
 
-    /// Accept the tokens of this TOML file: [[token]] with user, role, sha256, and optionally expires and limits. Only its owner may
-    /// read it; SIGHUP reads it again.
+    /// Accept the tokens of this TOML file: a table `token` for each, with user, role, sha256, and optionally expires and
+    /// limits. Only its owner may read it; SIGHUP reads it again.
     #[arg(long, env = "DESKHAND_TOKENS", value_name = "FILE")]
     pub tokens: Option<String>,
 

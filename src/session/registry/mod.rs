@@ -1,6 +1,6 @@
 //! All sessions, and what they share: the lease, what each user has used up, what became of requests.
 //!
-//! [`admission`] decides on each request; [`session`] is one session; [`sharing`] hands the lease, tasks and tokens around.
+//! `admission` decides on each request; `session` is one session; `sharing` hands the lease, tasks and tokens around.
 mod admission;
 mod session;
 mod sharing;
