@@ -18,8 +18,9 @@ use crate::protocol::{
     token_table::{Grant, TokenTable},
 };
 
-/// The largest tokens file: thousands of tokens, and still one line of the hand-over.
-const TOKENS_FILE_BYTES: u64 = 512 * 1024;
+/// The largest tokens file: some four hundred tokens. It goes to the server in one piece, which the socket between takes whole
+/// (`net.core.wmem_default` is 208 KiB, of which the kernel's own part is about half).
+const TOKENS_FILE_BYTES: u64 = 64 * 1024;
 /// The window of `requests` and the others where `window_minutes` is not given.
 const WINDOW_MINUTES: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
@@ -122,7 +123,13 @@ impl Limits {
 /// # Errors
 /// Why it cannot be used.
 pub fn read(path: &Path) -> Result<String, TokenError> {
-    super::token::read_private(path, TOKENS_FILE_BYTES)
+    super::token::read_private(path, TOKENS_FILE_BYTES).map_err(|error| match error {
+        TokenError::Format { path } => {
+            let problem = format!("it is not a plain file of at most {TOKENS_FILE_BYTES} bytes of UTF-8");
+            TokenError::Table { path, problem }
+        }
+        other => other,
+    })
 }
 
 #[cfg(test)]

@@ -27,10 +27,13 @@ pub(super) struct AutoRepeat {
 impl AutoRepeat {
     /// Switches it off, if it is on. Should we be killed, the server switches it on again by itself.
     pub(super) fn pause(&mut self, link: &Link) -> Result<(), LinkError> {
+        if self.paused {
+            return Ok(());
+        }
         let _limit = link.within(OPERATION_TIME);
         let get = || -> Result<_, ReplyError> { link.connection.xkb_get_controls(CORE_KEYBOARD)?.reply() };
         let controls = get().map_err(|error| link.explain(error))?;
-        if self.paused || !controls.enabled_controls.contains(BoolCtrl::REPEAT_KEYS) {
+        if !controls.enabled_controls.contains(BoolCtrl::REPEAT_KEYS) {
             return Ok(());
         }
         self.paused = true;

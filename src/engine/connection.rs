@@ -31,12 +31,15 @@ use crate::{
         request::{self, RequestId},
         subscription::{StreamCall, SubscribeResult},
     },
-    session::registry::{Admitted, Carrier, Pictures, Turn},
+    session::registry::{Admitted, Carrier, Pictures, SessionEnd, TimeLeft, Turn},
     transport::{
         outbox::{CLOSE_POLICY, Outbox, Outgoing},
         service,
     },
 };
+
+/// How long a token's expiry is slept towards before the calendar is looked at again: it may have been set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// A connection and its session. Dropping it ends the session.
 pub struct Connection {
@@ -60,7 +63,7 @@ impl Connection {
     /// `overloaded` when the user has as many as the token allows.
     pub fn open(engine: Arc<Engine>, principal: Principal, outbox: Outbox) -> Result<Self, Failure> {
         let epoch = engine.display().epoch();
-        let (user, idle_time) = (principal.user.clone(), principal.limits.idle_time);
+        let user = principal.user.clone();
         let id = engine.sessions().open(Instant::now(), principal, Carrier::Connection, epoch)?;
         tracing::info!(session = id.0, %user, "session begins");
         let attending = engine.attendance.attend();
@@ -69,8 +72,8 @@ impl Connection {
         let member: Weak<Shared> = Arc::downgrade(&shared);
         shared.engine.roster.join(id, member);
         tokio::spawn(Arc::clone(&shared).serve_lane());
-        if let Some(idle_time) = idle_time {
-            tokio::spawn(Arc::clone(&shared).end_when_idle(idle_time));
+        if shared.engine.sessions().time_left(Engine::now(), id).is_some() {
+            tokio::spawn(Arc::clone(&shared).end_in_time());
         }
         Ok(Self { shared })
     }
@@ -115,18 +118,20 @@ impl Member for Shared {
 }
 
 impl Shared {
-    /// Closes the connection once nothing has been asked for as long as the token allows.
-    async fn end_when_idle(self: Arc<Self>, limit: Duration) {
+    /// Closes the connection when its token says so, so that nobody keeps the lease who may not use it.
+    async fn end_in_time(self: Arc<Self>) {
         loop {
-            let Some(left) = self.engine.sessions().idle_time_left(Instant::now(), self.client.id, limit) else {
-                return;
-            };
-            if left.is_zero() {
-                tracing::info!(session = self.client.id.0, "the session has been idle for too long");
-                return self.close("the session was idle for longer than its token allows");
+            let left = self.engine.sessions().time_left(Engine::now(), self.client.id);
+            let Some(TimeLeft { time, end }) = left else { return };
+            if time.is_zero() {
+                tracing::info!(session = self.client.id.0, ?end, "the session is ended by its token");
+                return self.close(match end {
+                    SessionEnd::Idle => "the session was idle for longer than its token allows",
+                    SessionEnd::Expired => "the session's token has expired; connect with a new one",
+                });
             }
             tokio::select! {
-                () = tokio::time::sleep(left) => {}
+                () = tokio::time::sleep(time.min(LONGEST_SLEEP)) => {}
                 () = self.client.lane.closed() => return,
             }
         }

@@ -49,9 +49,13 @@ pub fn evict(engine: &Engine, loser: SessionId) {
 pub async fn control(engine: &Engine, id: &RequestId, call: ControlCall) -> String {
     let result: ControlResult = engine.sessions().control(call);
     tracing::info!(?call, "an admin or whoever controls has spoken");
-    if call == ControlCall::Halt {
-        engine.roster.reach_all(|member| member.evict(Eviction::Halted));
-        engine.release_and_wait().await;
+    match call {
+        ControlCall::Resume => {}
+        ControlCall::Pause => engine.roster.reach_all(|member| member.evict(Eviction::Paused)),
+        ControlCall::Halt => {
+            engine.roster.reach_all(|member| member.evict(Eviction::Halted));
+            engine.release_and_wait().await;
+        }
     }
     answer_text::result(id, &result)
 }
@@ -100,7 +104,9 @@ pub async fn report(engine: &Engine, client: &Client, id: &RequestId, report: &U
     let tokens = report.input_tokens.saturating_add(report.output_tokens);
     let used = engine.sessions().report_usage(Timestamp::now(), client.id, tokens);
     if let (Some(used), Some(store)) = (used, &engine.usage_store) {
-        let store = Arc::clone(store);
+        // One at a time: each would take a thread that does nothing but wait for the one before.
+        let turn = store.lock().await;
+        let store = Arc::clone(&turn);
         let written = tokio::task::spawn_blocking(move || store.put(&used)).await;
         let failed = |error: &dyn std::fmt::Display| {
             Failure::new(ErrorKind::Internal, format!("the usage cannot be written to --state: {error}"))

@@ -103,7 +103,7 @@ pub fn status(engine: &Engine, client: &Client, asked: Option<&RequestKey>) -> S
     let mut sessions = engine.sessions();
     let (lease, in_flight) = sessions.status(client.id);
     let (ControlResult { paused, halted }, task) = (sessions.controlled(), sessions.task(client.id));
-    let request = asked.map(|key| replay::state(sessions.look_up(Instant::now(), client.id, key)));
+    let request = asked.map(|key| replay::status(sessions.look_up(Instant::now(), client.id, key)));
     drop(sessions);
     let held = engine.display().live().map(|live| live.desktop.input().held()).unwrap_or_default();
     let session = engine.session_name(client.id);

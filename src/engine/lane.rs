@@ -193,7 +193,8 @@ impl Lane {
     /// Ends what an eviction concerns. What runs answers for itself; what waits comes back for the caller to answer.
     pub fn evict(&self, why: Eviction) -> Vec<Job> {
         let mut state = self.lock();
-        for running in state.running.values().filter(|running| running.kind.is_ended_by(why)) {
+        let ends_what_runs = why != Eviction::Paused;
+        for running in state.running.values().filter(|running| ends_what_runs && running.kind.is_ended_by(why)) {
             // The first reason stays: it is what ended the request.
             if running.evicted.set(why).is_ok() {
                 running.cancellation.cancel();
@@ -269,6 +270,9 @@ mod tests {
         for running in [&acting, &looking, &halting] {
             lane.begin(running);
         }
+        lane.push(as_input(4));
+        assert_eq!(lane.evict(Eviction::Paused).len(), 1, "the input that waited");
+        assert!(!acting.cancellation.is_cancelled(), "what has begun goes on");
         lane.push(as_input(4));
         lane.push(job(5));
         assert_eq!(lane.evict(Eviction::LeaseLost).len(), 1, "the input that waited");

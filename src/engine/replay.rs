@@ -1,10 +1,11 @@
 //! At most once, on the wire: what is recorded of an answer, and how a recorded one is given again.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::outcome::Reply;
 use crate::{
     protocol::{
+        answer::RequestStatus,
         answer_text,
         error::{ErrorKind, Failure},
         request::RequestId,
@@ -58,23 +59,24 @@ pub fn answer(id: &RequestId, recorded: Recorded) -> Reply {
 }
 
 /// What `status` says of a request.
-pub fn state(state: RequestState) -> Value {
+pub fn status(state: RequestState) -> RequestStatus {
     match state {
-        RequestState::Known(Recorded::Running) => json!({ "state": "running" }),
+        RequestState::Known(Recorded::Running) => RequestStatus::Running,
         RequestState::Known(Recorded::Done(result)) => {
-            let result: Value = serde_json::from_str(&result).unwrap_or_default();
-            json!({ "state": "done", "result": result })
+            RequestStatus::Done { result: serde_json::from_str(&result).ok(), error: None }
         }
         RequestState::Known(Recorded::Failed(failure)) => {
-            json!({ "state": "done", "error": answer_text::error_value(&failure) })
+            RequestStatus::Done { result: None, error: Some(answer_text::error_value(&failure)) }
         }
-        RequestState::NotStarted => json!({ "state": "not_started" }),
-        RequestState::Unknown => json!({ "state": "unknown" }),
+        RequestState::NotStarted => RequestStatus::NotStarted,
+        RequestState::Unknown => RequestStatus::Unknown,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -6,13 +6,18 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use crate::{protocol::error::ErrorKind, session::registry::SessionId};
+use crate::{
+    protocol::error::ErrorKind,
+    session::{self, registry::SessionId},
+};
 
 /// Why what a session does is ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eviction {
     /// Another session has the lease now.
     LeaseLost,
+    /// Input is paused: what has begun goes on to its end, what waits does not begin.
+    Paused,
     /// An admin has halted everything.
     Halted,
 }
@@ -22,6 +27,7 @@ impl Eviction {
     pub const fn kind(self) -> ErrorKind {
         match self {
             Self::LeaseLost => ErrorKind::LeaseHeld,
+            Self::Paused => ErrorKind::Paused,
             Self::Halted => ErrorKind::Halted,
         }
     }
@@ -30,7 +36,8 @@ impl Eviction {
     pub const fn message(self) -> &'static str {
         match self {
             Self::LeaseLost => "another session has taken the lease",
-            Self::Halted => "everything is halted until an admin resumes (session.resume)",
+            Self::Paused => session::control::PAUSED,
+            Self::Halted => session::control::HALTED,
         }
     }
 }

@@ -73,7 +73,7 @@ pub struct Engine {
     /// Whom the server can reach of those who are connected.
     pub roster: Roster,
     /// Where the tokens of the month are kept; nowhere without `--state`.
-    pub usage_store: Option<Arc<UsageStore>>,
+    pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
     tokens: RwLock<TokenTable>,
 }
@@ -111,7 +111,7 @@ impl Engine {
             for used in used {
                 sessions.restore(used);
             }
-            Arc::new(store)
+            tokio::sync::Mutex::new(Arc::new(store))
         });
         Ok(Self {
             display,

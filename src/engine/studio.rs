@@ -29,10 +29,10 @@ pub(super) struct Studio {
     /// What `file` holds, so that a screen that has not changed is not encoded again.
     encoded: Option<Encoded>,
     file: PictureFile,
-    /// The same as text, once somebody has asked for it.
-    base64: Option<Base64>,
-    /// The memory of an earlier text.
-    spare: Base64,
+    /// The same as text, or an earlier picture's.
+    base64: Base64,
+    /// Whether somebody has asked for that text.
+    has_text: bool,
     fast: PngPair,
     /// Made when somebody first asks for it: it has more memory.
     compact: Option<PngPair>,
@@ -77,7 +77,7 @@ impl Studio {
         let shows = Some(Encoded { serial: frame.serial, view, size, encoding }).filter(|_| frame.cursor.is_none());
         if shows.is_none() || self.encoded != shows {
             self.encoded = None;
-            self.spare = self.base64.take().unwrap_or_else(|| std::mem::take(&mut self.spare));
+            self.has_text = false;
             self.fill(frame, view, size, encoding)?;
             self.encoded = shows;
         }
@@ -86,14 +86,13 @@ impl Studio {
 
     /// The picture that was encoded last, as text.
     pub(super) fn base64(&mut self) -> Base64 {
-        let Self { file, base64, spare, .. } = self;
-        let text = base64.get_or_insert_with(|| {
-            let text = reused(spare);
+        if !self.has_text {
+            let text = reused(&mut self.base64);
             text.clear();
-            base64_simd::STANDARD.encode_append(&**file, text);
-            std::mem::take(spare)
-        });
-        Arc::clone(text)
+            base64_simd::STANDARD.encode_append(&*self.file, text);
+            self.has_text = true;
+        }
+        Arc::clone(&self.base64)
     }
 
     fn fill(&mut self, frame: &Frame<'_>, view: View, size: ScreenSize, encoding: Encoding) -> Result<(), Failure> {

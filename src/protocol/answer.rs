@@ -119,10 +119,30 @@ pub struct StatusResult {
     /// The user's task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// What became of the request that was asked about: `state` is `done`, `running`, `not_started` or `unknown`; with `done` its
-    /// `result` or `error`.
+    /// What became of the request that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<serde_json::Value>,
+    pub request: Option<RequestStatus>,
+}
+
+/// What became of a request with a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// It has ended; one of the two says how.
+    Done {
+        /// Its result, without pictures.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<serde_json::Value>,
+        /// Its error object.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<serde_json::Value>,
+    },
+    /// It was admitted and has not ended.
+    Running,
+    /// It has never begun.
+    NotStarted,
+    /// It ended so long ago that it was forgotten, or has never begun: nobody can tell.
+    Unknown,
 }
 
 /// Who controls the desktop.

@@ -7,6 +7,11 @@ use crate::protocol::{
     identity::Role,
 };
 
+/// What input is answered with that a pause refuses or takes out of the queue.
+pub const PAUSED: &str = "input is paused until an admin resumes (session.resume)";
+/// What everything is answered with that a halt refuses or ends.
+pub const HALTED: &str = "everything is halted until an admin resumes (session.resume)";
+
 /// What holds for everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Control {
@@ -28,13 +33,9 @@ impl Control {
         match self {
             Self::Running => Ok(()),
             Self::Paused if !acts => Ok(()),
-            Self::Paused => {
-                Err(Failure::new(ErrorKind::Paused, "input is paused until an admin resumes (session.resume)"))
-            }
+            Self::Paused => Err(Failure::new(ErrorKind::Paused, PAUSED)),
             Self::Halted if goes_on_while_halted(call) => Ok(()),
-            Self::Halted => {
-                Err(Failure::new(ErrorKind::Halted, "everything is halted until an admin resumes (session.resume)"))
-            }
+            Self::Halted => Err(Failure::new(ErrorKind::Halted, HALTED)),
         }
     }
 

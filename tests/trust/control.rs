@@ -98,7 +98,12 @@ fn whoever_controls_may_pause_itself_and_looking_goes_on() {
     let (mut first, mut second) = (connect(&server, FIRST), connect(&server, SECOND));
     first.must("mouse_move", json!({"coordinate": [5, 5]}));
     assert_eq!(second.must_fail("session.pause", json!({})).0, "forbidden");
+    // What has begun goes on to its end, what waits behind it does not begin.
+    let (running, waiting) =
+        (first.send("wait", json!({"duration": 1})), first.send("mouse_move", json!({"coordinate": [7, 7]})));
     assert_eq!(first.must("session.pause", json!({})), json!({"paused": true, "halted": false}));
+    assert_eq!(first.answer(waiting).unwrap_err()["data"]["kind"], "paused");
+    first.answer(running).unwrap();
     assert_eq!(first.must_fail("mouse_move", json!({"coordinate": [6, 6]})).0, "paused");
     first.must("screenshot", json!({}));
     assert_eq!(first.must_fail("session.resume", json!({})).0, "forbidden");

@@ -7,12 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use deskhand::protocol::token::TokenHash;
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::{
     people::{People, connect, token, try_connect},
-    support::{Deskhand, Refused},
+    support::{Deskhand, Refused, Windows},
 };
 
 #[test]
@@ -51,6 +52,42 @@ fn a_reload_lets_new_tokens_in_and_old_ones_out_and_drops_no_session() {
     people.write("[[token]]\nuser = 1\n");
     server.process.signal(Signal::HUP);
     until(|| server.log().contains("the tokens stay as they were"));
+    assert!(try_connect(&server, '2').is_ok());
+}
+
+#[test]
+fn a_session_ends_with_its_token_and_leaves_the_desktop_to_others() {
+    let soon = jiff::Timestamp::now() + Duration::from_secs(4);
+    let expires = format!("expires = {soon:.0}");
+    let people = People::new(&[("guest", "control", '1', &expires), ("other", "control", '2', "")]);
+    let server = people.server(&[]);
+    let (mut guest, mut other) = (connect(&server, '1'), connect(&server, '2'));
+    guest.must("left_mouse_down", json!({}));
+    assert_eq!(other.must_fail("mouse_move", json!({"coordinate": [6, 6]})).0, "lease_held");
+    assert_eq!(guest.closed(), Some(1008));
+    assert_eq!(try_connect(&server, '1').err(), Some(Refused(401)));
+    until(|| other.call("mouse_move", json!({"coordinate": [6, 6]})).is_ok());
+    assert!(Windows::new(&server.display).pointer().1.is_empty(), "what it held was released");
+}
+
+#[test]
+fn a_file_of_some_hundred_tokens_is_read_again_and_a_larger_one_is_refused_by_its_size() {
+    let rows = |count: usize| -> String {
+        let row = |number| {
+            let hash = TokenHash::of(format!("{number:064}").as_bytes());
+            format!("[[token]]\nuser = \"user-{number}\"\nrole = \"control\"\nsha256 = \"{hash}\"\n")
+        };
+        (0..count).map(row).collect()
+    };
+    let people = People::new(&[("loop", "control", '1', "")]);
+    let server = people.server(&[]);
+    let own = People::text(&[("loop", "control", '2', "")]);
+    people.write(&(rows(450) + &own));
+    server.process.signal(Signal::HUP);
+    until(|| try_connect(&server, '2').is_ok());
+    people.write(&(rows(1000) + &own));
+    server.process.signal(Signal::HUP);
+    until(|| server.log().contains("at most 65536 bytes"));
     assert!(try_connect(&server, '2').is_ok());
 }
 

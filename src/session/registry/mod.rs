@@ -70,6 +70,24 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
+/// How long a session may go on, and what then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLeft {
+    /// So long.
+    pub time: Duration,
+    /// Then it ends for this.
+    pub end: SessionEnd,
+}
+
+/// Why a session is ended by its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// It has asked for nothing for as long as it may.
+    Idle,
+    /// The token is no longer valid.
+    Expired,
+}
+
 /// What becomes of a request that is let in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Admitted {
@@ -224,12 +242,23 @@ impl Sessions {
         }
     }
 
-    /// How long a session may still ask for nothing; `None` when it has ended.
-    pub fn idle_time_left(&self, now: Instant, id: SessionId, limit: Duration) -> Option<Duration> {
+    /// How long a session may go on if it asks for nothing more, by its token; `None` for as long as it likes, or when it has
+    /// ended.
+    pub fn time_left(&self, now: Now, id: SessionId) -> Option<TimeLeft> {
         let session = self.open.get(&id)?;
-        let idle = now.saturating_duration_since(session.last_request);
-        // What works is not idle, however long it takes.
-        Some(if session.in_flight.is_empty() { limit.saturating_sub(idle) } else { limit })
+        let principal = &session.principal;
+        let idle = principal.limits.idle_time.map(|limit| {
+            let idle = now.monotonic.saturating_duration_since(session.last_request);
+            // What works is not idle, however long it takes.
+            let time = if session.in_flight.is_empty() { limit.saturating_sub(idle) } else { limit };
+            TimeLeft { time, end: SessionEnd::Idle }
+        });
+        let expires = principal.expires.map(|expires| {
+            // A negative time is none.
+            let time = Duration::try_from(expires.duration_since(now.wall)).unwrap_or_default();
+            TimeLeft { time, end: SessionEnd::Expired }
+        });
+        idle.into_iter().chain(expires).min_by_key(|left| left.time)
     }
 
     /// Lowers a session's role.

@@ -141,12 +141,20 @@ fn coordinates_of_an_older_display_are_stale_until_a_picture_was_seen() {
 #[test]
 fn thirty_two_requests_may_be_in_flight_and_questions_beyond_them() {
     let mut sessions = Sessions::default();
-    let session = open(&mut sessions, Role::Control);
+    let session = open(&mut sessions, Role::Admin);
     for id in 1..=32 {
         assert_eq!(sessions.admit(now(), session, &request(id, CLICK), FIRST), Ok(Admitted::Run(Turn::Input)));
     }
     assert_eq!(refused(sessions.admit(now(), session, &request(33, CLICK), FIRST)), ErrorKind::Overloaded);
     assert_eq!(sessions.admit(now(), session, &request(33, r#""ping""#), FIRST), Ok(Admitted::Run(Turn::Immediate)));
+    for stop in [r#""session.pause""#, r#""session.halt""#] {
+        assert_eq!(
+            sessions.admit(now(), session, &request(34, stop), FIRST),
+            Ok(Admitted::Run(Turn::AtOnce)),
+            "{stop}"
+        );
+        sessions.complete(session, &RequestId::Number(34));
+    }
     assert_eq!(
         refused(sessions.admit(now(), session, &request(7, r#""ping""#), FIRST)),
         ErrorKind::InvalidRequest,
