@@ -78,7 +78,7 @@ impl Evidence {
     pub fn sample(&mut self, acted: Instant, now: Instant) -> Sample {
         // A page that is navigated to may be another process, and a command in a terminal is one.
         self.processor.follow(&mut self.applications, now);
-        let busy = self.processor.is_busy(&self.applications, now);
+        let work = self.processor.work(&self.applications, now);
         // Asking for all sockets takes longer than the rest, and their clock ticks every 4 ms.
         if let Some(sockets) = &mut self.sockets
             && self.samples.is_multiple_of(2)
@@ -87,7 +87,7 @@ impl Evidence {
         }
         self.samples += 1;
         Sample {
-            busy,
+            work,
             pending: self.watch.pending(),
             received: self.watch.received(),
             command: self.terminals.has_new_command(),

@@ -29,8 +29,22 @@ const BUSY: f64 = 0.05;
 const ABOVE_BASE: f64 = 2.0;
 /// A desktop that uses this much by itself gives no evidence: a video, a game.
 const RESTLESS: f64 = 0.4;
+/// The share from which on somebody computes something, rather than tidying up after a drawing.
+const COMPUTES: f64 = 0.5;
 /// Over at least how long it is seen what is used anyway.
 const BASE_TIME: Duration = Duration::from_millis(100);
+
+/// What the applications do with the processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// Nothing that they would not do anyway.
+    #[default]
+    None,
+    /// More than that.
+    Some,
+    /// One of them keeps a processor busy, or waits for one.
+    Computing,
+}
 
 /// The processors' side of the evidence.
 #[derive(Debug)]
@@ -120,21 +134,30 @@ impl Processor {
         }
     }
 
-    /// Whether they are at work, over the last window.
-    pub fn is_busy(&mut self, applications: &Applications, now: Instant) -> bool {
+    /// How much they work, over the last window.
+    pub fn work(&mut self, applications: &Applications, now: Instant) -> Work {
         if self.readings.is_empty() {
-            return false;
+            return Work::None;
         }
         let used = self.read();
         self.readings.push_back((now, used));
         while self.readings.get(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) >= WINDOW) {
             self.readings.pop_front();
         }
-        let Some(&(since, before)) = self.readings.front() else { return false };
+        let Some(&(since, before)) = self.readings.front() else { return Work::None };
         if self.base > RESTLESS || now.saturating_duration_since(since) < LEAST {
-            return false;
+            return Work::None;
         }
-        share(since, before, now, used) > BUSY.max(ABOVE_BASE * self.base) || self.is_kept_waiting(applications)
+        let share = share(since, before, now, used);
+        let waits = self.is_kept_waiting(applications);
+        tracing::trace!(share, base = self.base, waits, "the applications' processor time");
+        if share > COMPUTES || waits {
+            Work::Computing
+        } else if share > BUSY.max(ABOVE_BASE * self.base) {
+            Work::Some
+        } else {
+            Work::None
+        }
     }
 
     /// Whether one of them waits for a processor now. How long a thread has waited is told only once it runs: on a machine with six

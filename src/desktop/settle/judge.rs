@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::observe::{Expect, SettleReason};
+use crate::{
+    desktop::evidence::processor::Work,
+    protocol::observe::{Expect, SettleReason},
+};
 
 /// How long nothing more may change: the longest pause between two steps of one drawing that left no other sign, in 98.7 % of
 /// the trials (48 ms: the same share, but no room for a slower machine; 100 ms: 0.1 % more).
@@ -18,9 +21,10 @@ const AT_WORK: Duration = Duration::from_millis(20);
 /// How long the result of work may take to show: a page that has computed hands what is to be drawn on to other threads and
 /// processes, which on a busy machine wait for their turn. A wait in a processor's queue is told only when it is over.
 const WORK_SHOWS_WITHIN: Duration = Duration::from_millis(100);
-/// How many samples with work and without a change make it work that has a result to show: more than what any input causes, and
-/// more than what follows on a drawing.
-const WORK_SAMPLES: u32 = 4;
+/// How many samples with somebody computing and without a change make it work that has a result to show: more than what any input
+/// causes. What only tidies up after a drawing does not count, or a browser that does so for 40 ms is waited for 100 ms more:
+/// 150 to 230 ms beyond its own time instead of 73.
+const COMPUTING_SAMPLES: u32 = 4;
 /// After this time a command in a terminal's foreground is one that stays there.
 const COMMAND_TIME: Duration = Duration::from_secs(2);
 
@@ -40,8 +44,8 @@ pub struct Rules {
 /// What the applications were seen to do at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// They use the processor, or wait for it.
-    pub busy: bool,
+    /// What they do with the processor.
+    pub work: Work,
     /// One of them has sent something after the action and waits for the answer.
     pub pending: bool,
     /// When one of them last received data after the action.
@@ -57,8 +61,8 @@ pub struct Judge {
     acted: Instant,
     changed: Option<Instant>,
     busy: Option<Instant>,
-    /// How often they were seen at work since something last changed.
-    work: u32,
+    /// How often they were seen computing since something last changed.
+    computing: u32,
     pending: bool,
     received: Option<Instant>,
     command: Option<Instant>,
@@ -67,20 +71,22 @@ pub struct Judge {
 impl Judge {
     /// Nothing has been seen since the action ended.
     pub const fn new(rules: Rules, acted: Instant) -> Self {
-        Self { rules, acted, changed: None, busy: None, work: 0, pending: false, received: None, command: None }
+        Self { rules, acted, changed: None, busy: None, computing: 0, pending: false, received: None, command: None }
     }
 
     /// Something changed that counts.
     pub fn note_change(&mut self, at: Instant) {
         self.changed = self.changed.max(Some(at));
-        self.work = 0;
+        self.computing = 0;
     }
 
     /// What the applications do.
     pub fn note_sample(&mut self, at: Instant, sample: Sample) {
-        if sample.busy {
+        if sample.work > Work::None {
             self.busy = Some(at);
-            self.work += 1;
+        }
+        if sample.work == Work::Computing {
+            self.computing += 1;
         }
         self.pending = sample.pending;
         self.received = self.received.max(sample.received);
@@ -111,7 +117,7 @@ impl Judge {
         let recently = |at: Option<Instant>, time| at.is_some_and(|at| now.saturating_duration_since(at) < time);
         let has_shown = |received: Instant| self.changed.is_some_and(|changed| changed + DATA_TICK >= received);
         let data_on_their_way = recently(self.received, DATA_SHOWS_WITHIN) && !self.received.is_some_and(has_shown);
-        let shows_within = if self.work < WORK_SAMPLES { AT_WORK } else { WORK_SHOWS_WITHIN };
+        let shows_within = if self.computing < COMPUTING_SAMPLES { AT_WORK } else { WORK_SHOWS_WITHIN };
         self.pending || data_on_their_way || recently(self.busy, shows_within) || recently(self.command, AT_WORK)
     }
 }
@@ -126,6 +132,10 @@ mod tests {
         quiet: None,
         timeout: Duration::from_secs(3),
     };
+
+    fn computing(computes: bool) -> Work {
+        if computes { Work::Computing } else { Work::None }
+    }
 
     /// The millisecond of the verdict, if `look` tells the judge what is to be seen at each.
     fn verdict(rules: Rules, mut look: impl FnMut(&mut Judge, u64, Instant)) -> (u64, SettleReason) {
@@ -164,7 +174,7 @@ mod tests {
     fn work_is_waited_for_and_what_never_ends_is_not() {
         let work = |until: u64| {
             move |judge: &mut Judge, at: u64, now: Instant| {
-                judge.note_sample(now, Sample { busy: at < until, ..Sample::default() });
+                judge.note_sample(now, Sample { work: computing(at < until), ..Sample::default() });
             }
         };
         assert_eq!(verdict(RULES, work(700)), (799, SettleReason::Unchanged), "100 ms to show something");
@@ -180,7 +190,10 @@ mod tests {
     fn the_result_of_work_is_waited_for_and_the_end_of_a_drawing_is_not() {
         let compute = |until: u64, shows: u64| {
             move |judge: &mut Judge, at: u64, now: Instant| {
-                judge.note_sample(now, Sample { busy: at < until && at.is_multiple_of(8), ..Sample::default() });
+                judge.note_sample(
+                    now,
+                    Sample { work: computing(at < until && at.is_multiple_of(8)), ..Sample::default() },
+                );
                 if at == 10 || at == shows {
                     judge.note_change(now);
                 }
@@ -192,6 +205,14 @@ mod tests {
             "a button is pressed, then it computes"
         );
         assert_eq!(verdict(RULES, compute(34, u64::MAX)), (74, SettleReason::Quiet), "three samples of drawing");
+        let tidy_up = |judge: &mut Judge, at: u64, now: Instant| {
+            let work = if at < 60 && at.is_multiple_of(8) { Work::Some } else { Work::None };
+            judge.note_sample(now, Sample { work, ..Sample::default() });
+            if at == 10 {
+                judge.note_change(now);
+            }
+        };
+        assert_eq!(verdict(RULES, tidy_up), (76, SettleReason::Quiet), "20 ms after the last of it");
     }
 
     #[test]

@@ -87,6 +87,7 @@ where
         let area = &mut self.request.area;
         // Each tile is looked at, because each look remembers what it saw.
         if look.told.iter().filter(|&&tile| area.counts(&look.pixels, tile)).count() > 0 {
+            tracing::trace!(since_action = ?look.at.saturating_duration_since(self.request.acted), "a change that counts");
             self.judge.note_change(look.at);
         }
     }
@@ -99,7 +100,9 @@ where
         if now >= self.next_sample
             && let Some(evidence) = surroundings.evidence.as_deref_mut()
         {
-            self.judge.note_sample(now, evidence.sample(self.request.acted, now));
+            let sample = evidence.sample(self.request.acted, now);
+            tracing::trace!(?sample, since_action = ?now.saturating_duration_since(self.request.acted), "a look at the applications");
+            self.judge.note_sample(now, sample);
             self.next_sample = now + SAMPLE_INTERVAL;
         }
         match self.judge.verdict(now) {
