@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+pub mod audit;
 pub mod call;
 pub mod client;
 pub mod connect;
@@ -53,6 +54,10 @@ enum Verb {
     #[command(subcommand)]
     Token(token::TokenCommand),
 
+    /// Check and read the records that --audit keeps.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+
     /// Make one request of a running server and print its result.
     Call(call::CallArguments),
 
@@ -96,6 +101,7 @@ pub fn run(engine: Engine) -> ExitCode {
     let end = match command_line.verb {
         Verb::Serve(arguments) => serve::run(*arguments),
         Verb::Token(command) => token::run(&command),
+        Verb::Audit(command) => audit::run(&command),
         Verb::Call(arguments) => call::run(&arguments).map(|()| Exit::Fine).map_err(Fatal::from),
         Verb::Connect(arguments) => connect::run(&arguments).map(|()| Exit::Fine).map_err(Fatal::from),
         Verb::Health(arguments) => health::run(&arguments).map(|()| Exit::Fine).map_err(Fatal::from),

@@ -9,6 +9,7 @@ use crate::{
     },
     protocol::{
         address::ListenAddress,
+        audit::{AuditDetails, AuditMode},
         display::DisplayNumber,
         limits::{SCREEN_MAX, SCREEN_MIN},
         token::TokenHash,
@@ -95,6 +96,33 @@ pub struct ServeArguments {
     )]
     pub allow_plaintext: Option<bool>,
 
+    /// Record every request, refusal and change of control in this file, as JSON lines that cannot be changed unseen; or on
+    /// `stdout`, or in the `syslog`. `deskhand audit verify` checks it.
+    #[arg(long, env = "DESKHAND_AUDIT", value_name = "FILE")]
+    pub audit: Option<String>,
+
+    /// What happens when nothing can be recorded: `strict` does nothing, `available` goes on and counts [default: strict].
+    #[arg(long, env = "DESKHAND_AUDIT_MODE", value_name = "MODE")]
+    pub audit_mode: Option<AuditMode>,
+
+    /// The key that makes the records provable; 64 hexadecimal characters that only you can read, as `deskhand token new` makes
+    /// them. Without it only a head that was kept elsewhere proves anything.
+    #[arg(long, env = "DESKHAND_AUDIT_KEY", value_name = "FILE")]
+    pub audit_key: Option<String>,
+
+    /// How much is recorded: `redacted` keeps no text, no key that makes a character and no coordinates, `full` all but secrets
+    /// [default: redacted].
+    #[arg(long, env = "DESKHAND_AUDIT_DETAILS", value_name = "AMOUNT")]
+    pub audit_details: Option<AuditDetails>,
+
+    /// Begin another audit file when this one has so many bytes [default: 67108864].
+    #[arg(long, env = "DESKHAND_AUDIT_MAX_BYTES", value_name = "BYTES")]
+    pub audit_max_bytes: Option<u64>,
+
+    /// Keep so many full audit files and remove the oldest [default: all].
+    #[arg(long, env = "DESKHAND_AUDIT_KEEP", value_name = "FILES")]
+    pub audit_keep: Option<usize>,
+
     /// How much to log on standard error [default: info].
     #[arg(long, env = "DESKHAND_LOG", value_name = "LEVEL")]
     pub log: Option<LogLevel>,
@@ -137,6 +165,12 @@ impl ServeArguments {
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),
+            audit: self.audit.or(lower.audit),
+            audit_mode: self.audit_mode.or(lower.audit_mode),
+            audit_key: self.audit_key.or(lower.audit_key),
+            audit_details: self.audit_details.or(lower.audit_details),
+            audit_max_bytes: self.audit_max_bytes.or(lower.audit_max_bytes),
+            audit_keep: self.audit_keep.or(lower.audit_keep),
             log: self.log.or(lower.log),
             config: self.config,
             command: first_filled(self.command, lower.command),

@@ -3,6 +3,7 @@
 //! A flag goes before its environment variable, that before the configuration file, that before the default.
 
 pub mod arguments;
+pub mod audit;
 pub mod display;
 pub mod token;
 pub mod tokens;
@@ -26,6 +27,7 @@ use crate::{
     },
 };
 use arguments::ServeArguments;
+use audit::AuditSettings;
 use display::DisplayChoice;
 use token::{Token, TokenError};
 use values::{Host, LogLevel, Origin};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub tasks: TaskRule,
     /// Where what must survive a restart is kept.
     pub state: Option<PathBuf>,
+    /// How what is done is recorded; not at all without it.
+    pub audit: Option<AuditSettings>,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -212,6 +216,7 @@ impl Settings {
             (None, None, None) => TokenChoice::NotNeeded,
         };
         Ok(Self {
+            audit: audit::choose(&typed, &listen)?,
             display: choose_display(&typed, surroundings)?,
             screen: typed.screen.unwrap_or_default().0,
             pixels_per_notch: typed.pixels_per_notch.unwrap_or_default(),

@@ -13,7 +13,7 @@ use super::{
     context, control, information,
     lane::{CancelOutcome, Job},
     outcome::Reply,
-    replay,
+    recording, replay,
     roster::{Eviction, Member},
     run,
     state::Engine,
@@ -71,6 +71,7 @@ impl Connection {
         let shared = Arc::new(Shared { engine, client, outbox, subscriptions, _attending: attending });
         let member: Weak<Shared> = Arc::downgrade(&shared);
         shared.engine.roster.join(id, member);
+        recording::session(&shared.engine, &shared.client, "begins", &[]);
         tokio::spawn(Arc::clone(&shared).serve_lane());
         if shared.engine.sessions().time_left(Engine::now(), id).is_some() {
             tokio::spawn(Arc::clone(&shared).end_in_time());
@@ -81,6 +82,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        recording::session(&self.shared.engine, &self.shared.client, "ends", &[]);
         self.shared.engine.end_session(&self.shared.client);
         self.shared.subscriptions.close_all(&self.shared.engine);
     }
@@ -93,6 +95,7 @@ impl service::Connection for Connection {
         match prepared {
             Ok(prepared) => self.shared.take(prepared, received),
             Err(rejected) => {
+                recording::rejected(&self.shared.engine, &self.shared.client, &rejected.failure);
                 self.shared.send(Reply::text(answer_text::error(rejected.id.as_ref(), &rejected.failure)));
             }
         }
@@ -147,9 +150,16 @@ impl Shared {
     fn take(self: &Arc<Self>, prepared: Prepared, received: Instant) {
         let epoch = self.engine.display().epoch();
         let admitted = self.engine.sessions().admit(Engine::now(), self.client.id, &prepared, epoch);
+        recording::lease(&self.engine);
         match admitted {
-            Err(failure) => self.send(Reply::failure(&prepared.id, &failure)),
-            Ok(Admitted::Replay(recorded)) => self.send(replay::answer(&prepared.id, recorded)),
+            Err(failure) => {
+                recording::refused(&self.engine, &self.client, &prepared, &failure);
+                self.send(Reply::failure(&prepared.id, &failure));
+            }
+            Ok(Admitted::Replay(recorded)) => {
+                recording::replayed(&self.engine, &self.client, &prepared);
+                self.send(replay::answer(&prepared.id, recorded));
+            }
             Ok(Admitted::Run(Turn::Immediate)) => self.answer_at_once(prepared),
             Ok(Admitted::Run(Turn::AtOnce)) => {
                 let job = Job::new(prepared, Turn::AtOnce, epoch, received);
@@ -206,6 +216,10 @@ impl Shared {
     }
 
     fn answer_at_once(&self, prepared: Prepared) {
+        if let Some(answered) = control::task(&self.engine, &self.client, &prepared) {
+            self.engine.record(&self.client, &prepared.meta, &answered);
+            return self.send(answered.unwrap_or_else(|failure| Reply::failure(&prepared.id, &failure)));
+        }
         let Prepared { id, call, meta, .. } = prepared;
         let reply = match call {
             Call::Cancel(target) => {
@@ -219,8 +233,6 @@ impl Shared {
             Call::Status(asked) => {
                 Ok(answer_text::result(&id, &information::status(&self.engine, &self.client, asked.as_ref())))
             }
-            Call::TaskBegin(said) => control::begin_task(&self.engine, &self.client, &id, *said),
-            Call::TaskEnd(_) => control::end_task(&self.engine, &self.client, &id),
             Call::Usage(call) => control::usage(&self.engine, &self.client, &id, &call),
             Call::Initialize(initialize) => self.initialize(&id, &initialize).inspect_err(|_| {
                 self.engine.sessions().initialize_failed(self.client.id);
@@ -261,6 +273,7 @@ impl Shared {
         let predecessor = engine.session_of_name(name).unwrap_or(client.id);
         engine.sessions().resume(client.id, predecessor)?;
         control::evict(engine, predecessor);
+        recording::lease(engine);
         engine.roster.reach(predecessor, |member| member.close("another connection has resumed this session"));
         // What comes next is done after that on the same thread.
         engine.release();
@@ -280,6 +293,7 @@ impl Shared {
             self.engine.sessions().take_pictures(self.client.id, Pictures::AtOnce);
         }
         tracing::info!(session = self.client.id.0, client = initialize.client, "session is initialized");
+        recording::session(&self.engine, &self.client, "initialized", &[("client", initialize.client.clone().into())]);
         let result = information::initialize(&self.engine, &self.client, &live)?;
         Ok(answer_text::result(id, &result))
     }

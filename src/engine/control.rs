@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{client::Client, roster::Eviction, state::Engine};
+use super::{client::Client, outcome::Reply, recording, roster::Eviction, state::Engine};
 use crate::{
     protocol::{
         answer_text,
+        call::{Call, Prepared},
         control::{ControlCall, ControlResult, LeaseCall, LeaseResult},
         error::{ErrorKind, Failure},
         request::RequestId,
@@ -60,21 +61,27 @@ pub async fn control(engine: &Engine, id: &RequestId, call: ControlCall) -> Stri
     answer_text::result(id, &result)
 }
 
-/// `task.begin`.
-///
-/// # Errors
-/// `conflict` while the user has a task.
-pub fn begin_task(engine: &Engine, client: &Client, id: &RequestId, said: TaskBegin) -> Result<String, Failure> {
-    let task = engine.sessions().begin_task(Instant::now(), client.id, said)?;
-    Ok(answer_text::result(id, &TaskBeginResult { task }))
+/// `task.begin` and `task.end`; `None` for any other request.
+pub fn task(engine: &Engine, client: &Client, request: &Prepared) -> Option<Result<Reply, Failure>> {
+    let answered = match &request.call {
+        Call::TaskBegin(said) => begin_task(engine, client, request, said),
+        Call::TaskEnd(_) => end_task(engine, client, request),
+        _ => return None,
+    };
+    Some(answered.map(Reply::text).inspect_err(|failure| recording::refused(engine, client, request, failure)))
 }
 
-/// `task.end`.
-///
-/// # Errors
-/// `not_found` where there is none.
-pub fn end_task(engine: &Engine, client: &Client, id: &RequestId) -> Result<String, Failure> {
+fn begin_task(engine: &Engine, client: &Client, request: &Prepared, said: &TaskBegin) -> Result<String, Failure> {
+    engine.audit.permits()?;
+    let task = engine.sessions().begin_task(Instant::now(), client.id, said.clone())?;
+    recording::task_begins(engine, client, request);
+    Ok(answer_text::result(&request.id, &TaskBeginResult { task }))
+}
+
+fn end_task(engine: &Engine, client: &Client, request: &Prepared) -> Result<String, Failure> {
     let ended = engine.sessions().end_task(Instant::now(), client.id)?;
+    recording::task_ends(engine, client, request, &ended);
+    let id = &request.id;
     let duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
     Ok(answer_text::result(id, &TaskEndResult { task: ended.task.id, turns: ended.turns, duration_ms }))
 }

@@ -10,12 +10,12 @@ use super::{
     lane::Job,
     observation::Scope,
     outcome::Reply,
+    recording,
     seen::Seen,
     state::Engine,
     wait_for,
 };
 use crate::{
-    observe::audit::{Intent, Outcome},
     protocol::{
         answer_text,
         call::Call,
@@ -31,26 +31,43 @@ use crate::{
 /// What to answer it with instead of a result.
 pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, Failure> {
     let begun = Instant::now();
-    let intent = Intent { session: client.id.0, method: job.prepared.method };
+    let request = &job.prepared;
+    if !needs_display(&request.call) {
+        let answered = answer_without_display(engine, client, job).await;
+        recording::done(engine, client, request, answered.as_ref().err());
+        recording::lease(engine);
+        return answered;
+    }
+    let (intent, mut answered) = on_display(engine, client, job).await;
+    recording::conclude(engine, client, request, intent, begun.elapsed(), &mut answered).await;
+    let failure = answered.as_ref().err().map(|failure| failure.kind);
+    tracing::debug!(session = client.id.0, method = request.method, ?failure, took = ?begun.elapsed(), "ended");
+    answered
+}
+
+/// What a request came to, and the number of the record that it was about to be carried out.
+async fn on_display(engine: &Engine, client: &Client, job: &Job) -> (Option<u64>, Result<Reply, Failure>) {
     // Input waits here for its turn among all sessions; pictures of a session that acted have waited in its lane.
     let _turn = match job.turn {
         Turn::Input => Some(engine.turn.lock().await),
         Turn::Immediate | Turn::AtOnce | Turn::Ordered => None,
     };
-    let answered = if needs_display(&job.prepared.call) {
-        match begin(engine, client, job).await {
-            Ok(context) => match engine.audit.intend(intent) {
-                Ok(()) => answer(&context).await,
-                Err(failure) => Err(failure),
-            },
-            Err(failure) => Err(failure),
-        }
-    } else {
-        answer_without_display(engine, client, job).await
+    let context = match begin(engine, client, job).await {
+        Ok(context) => context,
+        Err(failure) => return (None, Err(failure)),
     };
-    let failure = answered.as_ref().err().map(|failure| failure.kind);
-    engine.audit.conclude(intent, Outcome { failure, duration: begun.elapsed() });
-    answered
+    let intend = recording::intend(engine, client, &job.prepared);
+    if job.turn == Turn::Input {
+        return match intend.await {
+            Ok(intent) => (intent, answer(&context).await),
+            Err(failure) => (None, Err(failure)),
+        };
+    }
+    // Nothing is changed by looking, so it need not wait for the disk; what was seen is told only when that is recorded.
+    match tokio::try_join!(intend, async { Ok(answer(&context).await) }) {
+        Ok((intent, answered)) => (intent, answered),
+        Err(failure) => (None, Err(failure)),
+    }
 }
 
 /// Whoever halts must be able to while the display is gone.

@@ -10,8 +10,9 @@ use tokio::{
 
 use super::{
     display::{self, DisplayState},
+    recording,
     service::EngineService,
-    state::{Engine, Ownership, Parts},
+    state::{self, Engine, Ownership, Parts},
 };
 use crate::{
     config::{AcceptedTokens, Settings, display::DisplayChoice, tokens},
@@ -69,6 +70,8 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
     let mut link = link.open().map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    // By default a file that may grow no more ends the process; with a handler the write fails, and can be answered.
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).map_err(internal)?;
 
     let listeners = bind(settings, streams)?;
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
@@ -82,7 +85,9 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let (targets, watched_targets) = watch::channel(first);
     let (states, display) = watch::channel(DisplayState::Away("it is starting".to_owned()));
     let table = tokens.as_ref().map(AcceptedTokens::table).transpose().map_err(Fatal::internal)?;
-    let engine = Engine::new(Parts {
+    let boot = state::new_boot().map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
+    let audit = recording::open(settings.audit.as_ref(), &boot)?;
+    let engine = Arc::new(Engine::new(Parts {
         display: display.clone(),
         tokens: table.unwrap_or_default(),
         tasks: settings.tasks,
@@ -90,9 +95,9 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         screen: settings.screen,
         notch: settings.pixels_per_notch,
         ownership,
-    })
-    .map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
-    let engine = Arc::new(engine);
+        boot,
+        audit,
+    }));
 
     let (stop, stopped) = oneshot::channel::<()>();
     let http = HttpSettings {
@@ -124,6 +129,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     {
         tracing::error!(%error, "the listeners have ended badly");
     }
+    engine.audit.close();
     match reason {
         Stop::Asked => Ok(Exit::Fine),
         Stop::Fatal(fatal) => Err(fatal),
@@ -185,6 +191,7 @@ async fn attend(
                 Ok(Some(ToServer::Tokens { text })) => match tokens::parse(&text) {
                     Ok(table) => {
                         engine.replace_tokens(table);
+                        recording::reload(engine, "tokens");
                         tracing::info!("the tokens file was read again");
                     }
                     Err(error) => tracing::error!(%error, "the tokens stay as they were"),

@@ -11,7 +11,7 @@ use super::{
     control, information,
     lane::Job,
     outcome::Reply,
-    replay,
+    recording, replay,
     roster::{Eviction, Member},
     run,
     state::Engine,
@@ -38,7 +38,11 @@ pub struct EngineService(pub Arc<Engine>);
 
 impl Service for EngineService {
     fn authenticate(&self, token: &[u8]) -> Option<Principal> {
-        self.0.principal(token)
+        let principal = self.0.principal(token);
+        if principal.is_none() {
+            recording::stranger(&self.0);
+        }
+        principal
     }
 
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn service::Connection> {
@@ -153,14 +157,22 @@ impl OneRequest {
     async fn execute(&mut self, prepared: Prepared) -> Result<Reply, Failure> {
         let (engine, client) = (Arc::clone(&self.engine), Arc::clone(&self.client));
         let (epoch, client) = (engine.display().epoch(), &client.0);
-        let admitted = engine.sessions().admit(Engine::now(), client.id, &prepared, epoch)?;
+        let admitted = engine.sessions().admit(Engine::now(), client.id, &prepared, epoch);
+        recording::lease(&engine);
+        let admitted = admitted.inspect_err(|failure| recording::refused(&engine, client, &prepared, failure))?;
         let turn = match admitted {
-            Admitted::Replay(recorded) => return Ok(replay::answer(&prepared.id, recorded)),
+            Admitted::Replay(recorded) => {
+                recording::replayed(&engine, client, &prepared);
+                return Ok(replay::answer(&prepared.id, recorded));
+            }
             Admitted::Run(turn) => turn,
         };
         self.unrecorded = prepared.meta.request_key.is_some().then(|| prepared.clone());
         let answered = if turn == Turn::Immediate {
-            at_once(&engine, client, &prepared).map(Reply::text)
+            match control::task(&engine, client, &prepared) {
+                Some(answered) => answered,
+                None => at_once(&engine, client, &prepared).map(Reply::text),
+            }
         } else {
             let job = Job::new(prepared.clone(), turn, epoch, Instant::now());
             client.lane.begin(&job);
@@ -177,8 +189,6 @@ fn at_once(engine: &Engine, client: &Client, prepared: &Prepared) -> Result<Stri
     match &prepared.call {
         Call::Status(asked) => Ok(answer_text::result(id, &information::status(engine, client, asked.as_ref()))),
         Call::Cancel(_) => Ok(answer_text::result(id, &serde_json::json!({ "cancelled": false }))),
-        Call::TaskBegin(said) => control::begin_task(engine, client, id, (**said).clone()),
-        Call::TaskEnd(_) => control::end_task(engine, client, id),
         Call::Usage(call) => control::usage(engine, client, id, call),
         _ => Ok(answer_text::result(id, &serde_json::json!({}))),
     }

@@ -13,6 +13,7 @@ use super::{
     client::Client,
     display::{DisplayState, Live},
     outcome::Reply,
+    recording::{self, Recording},
     replay,
     roster::Roster,
 };
@@ -61,7 +62,7 @@ pub struct Engine {
     /// The sessions that stay.
     pub attendance: Attendance,
     /// Where actions are recorded.
-    pub audit: Audit,
+    pub audit: Recording,
     /// This start of the server.
     pub boot: String,
     /// How pictures are fitted unless a session says otherwise.
@@ -94,18 +95,26 @@ pub struct Parts {
     pub notch: PixelsPerNotch,
     /// Who started the X server.
     pub ownership: Ownership,
+    /// This start of the server.
+    pub boot: String,
+    /// Where what is done is recorded.
+    pub audit: Audit,
+}
+
+/// A name for this start of the server that no other has.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn new_boot() -> Result<String, getrandom::Error> {
+    let mut boot = [0; 8];
+    getrandom::fill(&mut boot)?;
+    Ok(HEXLOWER.encode(&boot))
 }
 
 impl Engine {
     /// The state at the start.
-    ///
-    /// # Errors
-    /// When the system has no random numbers, which `boot` is made of.
-    pub fn new(parts: Parts) -> Result<Self, getrandom::Error> {
-        let Parts { display, tokens, tasks, usage, screen, notch, ownership } = parts;
-        let mut boot = [0; 8];
-        getrandom::fill(&mut boot)?;
-        let boot = HEXLOWER.encode(&boot);
+    pub fn new(parts: Parts) -> Self {
+        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit } = parts;
         let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks });
         let usage_store = usage.map(|(store, used)| {
             for used in used {
@@ -113,12 +122,12 @@ impl Engine {
             }
             tokio::sync::Mutex::new(Arc::new(store))
         });
-        Ok(Self {
+        Self {
             display,
             sessions: Mutex::new(sessions),
             turn: tokio::sync::Mutex::default(),
             attendance: Attendance::default(),
-            audit: Audit::default(),
+            audit: Recording::new(audit),
             boot,
             screen,
             notch,
@@ -126,7 +135,7 @@ impl Engine {
             roster: Roster::default(),
             usage_store,
             tokens: RwLock::new(tokens),
-        })
+        }
     }
 
     /// Sessions and lease; held for single decisions only, never over a wait.
@@ -179,6 +188,7 @@ impl Engine {
         }
         self.roster.leave(client.id);
         let had_lease = self.sessions().close(client.id);
+        recording::lease(self);
         tracing::debug!(session = client.id.0, had_lease, "session ends");
         if had_lease {
             self.release();

@@ -7,6 +7,7 @@ pub mod action;
 pub mod address;
 pub mod answer;
 pub mod answer_text;
+pub mod audit;
 pub mod call;
 pub mod computer;
 pub mod control;

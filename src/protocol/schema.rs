@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::{ActionResult, DisplayInfoResult, ImageResult, InitializeResult, StatusResult},
+    audit::AuditPlace,
     control::{ControlResult, LeaseResult},
     error::{ErrorDetail, ErrorKind, Executed},
     initialize::PROTOCOL,
@@ -90,6 +91,8 @@ pub fn document() -> Value {
     let mut parts = Map::new();
     parts.insert("meta".to_owned(), generator.subschema_for::<MetaParams>().to_value());
     parts.insert("image".to_owned(), generator.subschema_for::<ImageResult>().to_value());
+    // Where a server keeps an audit, every result of a tool call has it as its member `audit`.
+    parts.insert("audit".to_owned(), generator.subschema_for::<AuditPlace>().to_value());
     parts.insert("event".to_owned(), generator.subschema_for::<EventParams>().to_value());
     parts.insert("error_kind".to_owned(), generator.subschema_for::<ErrorKind>().to_value());
     parts.insert("executed".to_owned(), generator.subschema_for::<Executed>().to_value());

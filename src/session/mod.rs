@@ -3,6 +3,7 @@
 //! [`registry::Sessions`] is the state. The engine asks it before anything runs ([`registry::Sessions::admit`]) and tells it
 //! how a request ended ([`registry::Sessions::complete`]). [`pacing::Pacing`] is the state of one stream of frames.
 pub mod allowance;
+pub mod audit;
 pub mod control;
 pub mod journal;
 pub mod lease;

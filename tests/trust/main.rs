@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a soak shows its figures")]
 
 mod at_most_once;
+mod audit;
 mod control;
 mod limits;
 mod people;

@@ -1,66 +1,312 @@
-//! The place of the audit in a request's life: intent before the first X request, outcome after the last.
+//! The audit: what was asked for, what was refused and what came of the rest, in lines that cannot be changed unseen.
 //!
-//! This version has no audit file yet; the step stands where it will stand, so that a record can never be forgotten by an
-//! action that is added meanwhile.
+//! ```text
+//! engine ─► Audit ─► channel ─► Writer (a thread) ─► Chain ─► Storage (file, standard output, syslog)
+//!             ◄────── where it stands, once it does ◄──┘
+//! ```
+//!
+//! An action waits for its intent to be on the disk, and its answer for its outcome to be written; what reads only waits for the
+//! intent before it answers. All that come in while the disk is busy share the next synchronisation.
+pub mod chain;
+pub mod report;
+pub mod storage;
+pub mod verify;
+mod writer;
 
-use std::time::Duration;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
-use crate::protocol::error::{ErrorKind, Failure};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
 
-/// What is about to happen, without typed text and coordinates.
-#[derive(Clone, Copy, Debug)]
-pub struct Intent {
-    /// Whose session.
-    pub session: u64,
-    /// Which method.
-    pub method: &'static str,
-}
+use self::{
+    chain::{Chain, RootKey},
+    storage::{FileStorage, Last, Rotation, StandardOutput, Storage, SystemLog},
+    writer::{Entry, Health, Start, Wants, Writer},
+};
+use crate::protocol::{
+    audit::{ActionType, AuditDetails, AuditMode, AuditPlace, Head, Outcome, Record},
+    error::{ErrorKind, Failure},
+};
 
-/// What came of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome {
-    /// `None` when it succeeded.
-    pub failure: Option<ErrorKind>,
-    /// From the intent to here.
-    pub duration: Duration,
+/// How many records may be on their way to the thread: more than all requests that can be in flight.
+const CHANNEL: usize = 4096;
+/// How long a record is waited for. A disk that takes longer is as good as one that fails.
+const RECORD_TIME: Duration = Duration::from_secs(2);
+/// What the chain of a file is called that has a key.
+pub const KEYED: &str = "hmac-sha256";
+/// What it is called without one.
+pub const UNKEYED: &str = "unkeyed";
+
+/// Why there can be no audit.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The system says so.
+    #[error("cannot use the audit file {}: {error}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+    /// Others could change it.
+    #[error("the audit file {} has mode {mode:04o} and others can write to it; run chmod go-w on it", path.display())]
+    Writable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another server writes to it.
+    #[error("the audit file {} is in use by another server; give each its own", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It ends with something else than a record.
+    #[error(
+        "the last line of {} is no audit record; look at it with `deskhand audit verify`, or name another file", path.display()
+    )]
+    NoRecord {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The first record cannot be written.
+    #[error("cannot write the first audit record: {0}")]
+    Begin(io::Error),
 }
 
 /// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To this file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// When another one is begun.
+        rotation: Rotation,
+    },
+    /// To standard output.
+    StandardOutput,
+    /// To the system's log.
+    SystemLog,
+}
+
+/// How a start of the server is recorded.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Where.
+    pub target: Target,
+    /// Under which key; the plain hash chain without one.
+    pub key: Option<RootKey>,
+    /// What happens when nothing can be recorded.
+    pub mode: AuditMode,
+    /// How much a record keeps.
+    pub details: AuditDetails,
+    /// This start.
+    pub boot: &'a str,
+    /// What else its first record says.
+    pub first: Record,
+}
+
+/// Where records go, and what happens when they cannot.
 #[derive(Debug, Default)]
-pub enum Audit {
-    /// Nowhere; the log has one line for each action at the debug level.
-    #[default]
-    Off,
+pub struct Audit {
+    recorder: Option<Recorder>,
+}
+
+#[derive(Debug)]
+struct Recorder {
+    /// `None` once it is closed.
+    sender: Mutex<Option<SyncSender<Entry>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    mode: AuditMode,
+    details: AuditDetails,
+    lost: Arc<AtomicU64>,
+    health: Health,
 }
 
 impl Audit {
-    /// The word of the ready line.
-    pub const fn mode(&self) -> &'static str {
-        match self {
-            Self::Off => "off",
-        }
-    }
-
-    /// Records that an action is about to happen.
+    /// Opens it and records the start.
     ///
     /// # Errors
-    /// `audit_unavailable` when it cannot be recorded; the action must not happen then.
-    pub fn intend(&self, intent: Intent) -> Result<(), Failure> {
-        match self {
-            Self::Off => {
-                tracing::debug!(session = intent.session, method = intent.method, "begins");
-                Ok(())
+    /// Why it cannot be kept.
+    pub fn open(opening: Opening<'_>) -> Result<Self, AuditError> {
+        let (storage, last): (Box<dyn Storage>, Last) = match &opening.target {
+            Target::File { path, rotation } => {
+                let (file, last) = FileStorage::open(path, *rotation)?;
+                (Box::new(file), last)
+            }
+            Target::StandardOutput => (Box::new(StandardOutput), Last { seq: 0, head: Head::NONE, torn: 0 }),
+            Target::SystemLog => (Box::new(SystemLog::open()?), Last { seq: 0, head: Head::NONE, torn: 0 }),
+        };
+        Self::begin(opening, storage, last)
+    }
+
+    fn begin(opening: Opening<'_>, storage: Box<dyn Storage>, last: Last) -> Result<Self, AuditError> {
+        let Opening { key, mode, details, boot, first, .. } = opening;
+        let chain = if key.is_some() { KEYED } else { UNKEYED };
+        let first = first.with("event", "start").with("boot", boot).with("chain", chain);
+        let first = if last.torn > 0 { first.with("torn_bytes", last.torn) } else { first };
+        let previous = AuditPlace { seq: last.seq, head: last.head };
+        let first = match serde_json::to_value(previous) {
+            Ok(previous) if last.seq > 0 => first.with("previous", previous),
+            _ => first,
+        };
+        let start = Start { boot: boot.to_owned(), seq: last.seq + 1, chain };
+        let chain = Chain::start(&key.unwrap_or(RootKey::none()), boot, last.seq, last.head);
+        let (lost, health) = (Arc::new(AtomicU64::new(0)), Health::default());
+        let mut writer = Writer::new(storage, chain, start, Arc::clone(&lost), health.clone());
+        writer.begin(&first).map_err(AuditError::Begin)?;
+        let (sender, entries) = sync_channel(CHANNEL);
+        let thread = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || writer.run(&entries))
+            .map_err(AuditError::Begin)?;
+        let sender = Mutex::new(Some(sender));
+        Ok(Self { recorder: Some(Recorder { sender, thread: Mutex::new(Some(thread)), mode, details, lost, health }) })
+    }
+
+    /// The word of the ready line.
+    pub fn mode(&self) -> &'static str {
+        match self.recorder.as_ref().map(|recorder| recorder.mode) {
+            None => "off",
+            Some(AuditMode::Strict) => "strict",
+            Some(AuditMode::Available) => "available",
+        }
+    }
+
+    /// How much a record keeps; `None` where there are no records.
+    pub fn details(&self) -> Option<AuditDetails> {
+        self.recorder.as_ref().map(|recorder| recorder.details)
+    }
+
+    /// How many records could not be kept and are not recorded as lost yet.
+    pub fn lost(&self) -> u64 {
+        self.recorder.as_ref().map_or(0, |recorder| recorder.lost.load(Ordering::Relaxed))
+    }
+
+    /// Records what is about to be done. When this returns, the record is on the disk; its number.
+    ///
+    /// # Errors
+    /// `audit_unavailable` when it cannot be recorded and must not be done then.
+    pub async fn intend(&self, record: Record) -> Result<Option<u64>, Failure> {
+        let Some(recorder) = &self.recorder else { return Ok(None) };
+        let (sender, place) = oneshot::channel();
+        let sent = recorder.send(Entry { record, wants: Wants::Durable(sender) });
+        let written = match sent {
+            Sent::Yes => tokio::time::timeout(RECORD_TIME, place).await.ok().and_then(|place| place.ok().flatten()),
+            Sent::No => None,
+        };
+        match (written, recorder.mode) {
+            (Some(place), _) => Ok(Some(place.seq)),
+            (None, AuditMode::Strict) => Err(unavailable()),
+            (None, AuditMode::Available) => {
+                recorder.lost.fetch_add(1, Ordering::Relaxed);
+                Ok(None)
             }
         }
     }
 
-    /// Records how an action ended.
-    pub fn conclude(&self, intent: Intent, outcome: Outcome) {
-        match self {
-            Self::Off => {
-                let microseconds = outcome.duration.as_micros();
-                tracing::debug!(session = intent.session, method = intent.method, failure = ?outcome.failure, microseconds, "ended");
-            }
+    /// Whether what is only sent on its way will be recorded, as far as anybody knows.
+    ///
+    /// # Errors
+    /// `audit_unavailable` when it will not be, and nothing may be done without a record.
+    pub fn permits(&self) -> Result<(), Failure> {
+        match &self.recorder {
+            Some(recorder) if recorder.mode == AuditMode::Strict && recorder.health.fails() => Err(unavailable()),
+            _ => Ok(()),
         }
     }
+
+    /// Records what came of it. Where the record stands, if it does.
+    pub async fn conclude(&self, record: Record) -> Option<AuditPlace> {
+        let recorder = self.recorder.as_ref()?;
+        let (sender, place) = oneshot::channel();
+        match recorder.send_or_count(Entry { record, wants: Wants::Written(sender) }) {
+            Sent::Yes => tokio::time::timeout(RECORD_TIME, place).await.ok()?.ok()?,
+            Sent::No => None,
+        }
+    }
+
+    /// Records what nobody waits for.
+    pub fn note(&self, record: Record) {
+        if let Some(recorder) = &self.recorder {
+            recorder.send_or_count(Entry { record, wants: Wants::Nothing });
+        }
+    }
+
+    /// Records the end and writes all that is still on its way.
+    pub fn close(&self) {
+        let Some(recorder) = &self.recorder else { return };
+        self.note(Record::new(Timestamp::now(), ActionType::Config, Outcome::Success).with("event", "stop"));
+        recorder.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = recorder.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that writes the audit has ended badly");
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Yes,
+    No,
+}
+
+impl Recorder {
+    fn send(&self, entry: Entry) -> Sent {
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        match sender.as_ref().map(|sender| sender.try_send(entry)) {
+            Some(Ok(())) => Sent::Yes,
+            Some(Err(_)) | None => Sent::No,
+        }
+    }
+
+    fn send_or_count(&self, entry: Entry) -> Sent {
+        let sent = self.send(entry);
+        if sent == Sent::No {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        sent
+    }
+}
+
+/// What an action is answered with that cannot be recorded.
+fn unavailable() -> Failure {
+    Failure::new(ErrorKind::AuditUnavailable, "the audit cannot be written, and without a record nothing is done")
+        .hint("make room on the disk of the audit file; the server goes on by itself then")
+}
+
+/// Reads a root key that only its owner may read.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn read_key(path: &Path) -> Result<RootKey, String> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let shown = path.display();
+    let failed = |error: io::Error| format!("cannot read the audit key {shown}: {error}");
+    let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(format!("the audit key {shown} has mode {mode:04o} and others can use it; run chmod 600 on it"));
+    }
+    let text = zeroize::Zeroizing::new(std::fs::read(path).map_err(failed)?);
+    RootKey::read(&text).ok_or_else(|| {
+        format!("the audit key {shown} does not hold 64 lower-case hexadecimal characters; `deskhand token new` makes such a file")
+    })
+}
+
+/// The number of a record, given without its head and closing brace.
+fn seq_of(open: &str) -> Option<u64> {
+    open.strip_prefix(r#"{"seq":"#)?.split([',', '}']).next()?.parse().ok()
 }

@@ -291,6 +291,13 @@ impl Sessions {
         self.open.get(&id).map(|session| session.principal.role)
     }
 
+    /// How often the lease has changed hands, and who has it.
+    pub fn lease_holder(&self) -> (u64, Option<(SessionId, UserName)>) {
+        let holder = self.lease.holder();
+        let named = holder.and_then(|id| Some((id, self.open.get(&id)?.principal.user.clone())));
+        (self.lease.epoch(), named)
+    }
+
     /// The lease and the number of requests in flight, as a session sees them.
     pub fn status(&self, id: SessionId) -> (LeaseStatus, usize) {
         (self.lease.status(id), self.open.get(&id).map_or(0, |session| session.in_flight.len()))

@@ -1,0 +1,290 @@
+//! What is recorded, and when: the step between admission and the display, and behind it.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{client::Client, outcome::Reply, state::Engine};
+use crate::{
+    config::audit::{AuditSettings, AuditTarget},
+    exit::{Exit, Fatal},
+    observe::audit::{self, Audit, Opening, Target, storage::Rotation},
+    protocol::{
+        audit::{ActionType, AuditDetails, AuditPlace, Outcome, Record},
+        call::{Call, Prepared},
+        error::{ErrorKind, Failure},
+    },
+    session::{audit::details, tasks::Ended},
+};
+
+/// How many failed attempts to get in are recorded one by one in a second; the others of it are counted in one record, or
+/// whoever can reach the port could fill the disk.
+const ATTEMPTS_A_SECOND: u64 = 10;
+
+/// The audit, and what it takes to know what is new.
+#[derive(Debug, Default)]
+pub struct Recording {
+    audit: Audit,
+    /// The lease as it was last recorded.
+    lease: AtomicU64,
+    attempts: Mutex<Attempts>,
+}
+
+/// Attempts to get in, in this second.
+#[derive(Debug, Default)]
+struct Attempts {
+    since: Option<Instant>,
+    count: u64,
+}
+
+/// Opens the audit that the settings ask for.
+///
+/// # Errors
+/// Why it cannot be kept: the server must not start then.
+pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Audit, Fatal> {
+    let Some(settings) = settings else { return Ok(Audit::default()) };
+    let AuditSettings { target, mode, details, key, max_bytes, keep } = settings;
+    let failed = |message: String| Fatal::new(Exit::Audit, message);
+    let key = key.as_deref().map(audit::read_key).transpose().map_err(failed)?;
+    if key.is_none() {
+        tracing::warn!(
+            "the audit has no key: only a head that is kept elsewhere proves it; --audit-key FILE gives it one"
+        );
+    }
+    let target = match target {
+        AuditTarget::File(path) => {
+            Target::File { path: path.clone(), rotation: Rotation { bytes: *max_bytes, keep: *keep } }
+        }
+        AuditTarget::Stdout => Target::StandardOutput,
+        AuditTarget::Syslog => Target::SystemLog,
+    };
+    let first = Record::new(Timestamp::now(), ActionType::Config, Outcome::Success)
+        .with("version", env!("CARGO_PKG_VERSION"))
+        .with("mode", json!(mode))
+        .with("details", json!(details));
+    let opening = Opening { target, key, mode: *mode, details: *details, boot, first };
+    Audit::open(opening).map_err(|error| failed(error.to_string()))
+}
+
+impl Recording {
+    /// Of an audit that is open.
+    pub fn new(audit: Audit) -> Self {
+        Self { audit, ..Self::default() }
+    }
+
+    /// The word of the ready line.
+    pub fn mode(&self) -> &'static str {
+        self.audit.mode()
+    }
+
+    /// Records the end and waits until all is written.
+    pub fn close(&self) {
+        self.audit.close();
+    }
+
+    fn details(&self) -> Option<AuditDetails> {
+        self.audit.details()
+    }
+
+    /// Whether something may be done of which the record is only sent on its way.
+    ///
+    /// # Errors
+    /// `audit_unavailable`.
+    pub fn permits(&self) -> Result<(), Failure> {
+        self.audit.permits()
+    }
+}
+
+/// Records that a request is about to be carried out; its number is that of the record.
+///
+/// # Errors
+/// `audit_unavailable`: it must not be.
+pub async fn intend(engine: &Engine, client: &Client, request: &Prepared) -> Result<Option<u64>, Failure> {
+    let Some(keep) = engine.audit.details() else { return Ok(None) };
+    let mut record = of(engine, client, ActionType::ToolUse, Outcome::Started);
+    record.details = details(request, keep);
+    engine.audit.audit.intend(record).await
+}
+
+/// Records what came of it, and puts the place of the record into the answer.
+pub async fn conclude(
+    engine: &Engine,
+    client: &Client,
+    request: &Prepared,
+    intent: Option<u64>,
+    took: Duration,
+    answered: &mut Result<Reply, Failure>,
+) {
+    if engine.audit.details().is_none() {
+        return;
+    }
+    let (action, outcome) = match answered {
+        Ok(_) => (ActionType::ToolUse, Outcome::Success),
+        Err(failure) => (ActionType::Error, Outcome::Failed(failure.kind)),
+    };
+    let mut record = of(engine, client, action, outcome).with("method", request.method);
+    record.duration = Some(took);
+    if let Some(intent) = intent {
+        record = record.with("intent", intent);
+    }
+    if let Err(failure) = answered {
+        record = record.with("executed", json!(failure.executed));
+        if let Some(typed) = failure.detail.as_ref().and_then(|detail| detail.typed) {
+            record = record.with("typed", typed);
+        }
+    }
+    if let (Some(place), Ok(reply)) = (engine.audit.audit.conclude(record).await, answered) {
+        add_place(reply, place);
+    }
+}
+
+/// Adds the member `audit` to the result.
+fn add_place(reply: &mut Reply, place: AuditPlace) {
+    let end = reply.text.end();
+    // Ours end with the braces of the result and of the message.
+    if let Some(open) = end.strip_suffix("}}").map(str::len) {
+        end.truncate(open);
+        if !end.ends_with('{') {
+            end.push(',');
+        }
+        end.push_str(&format!(r#""audit":{}}}}}"#, json!(place)));
+    }
+}
+
+/// Records a request that was not let in.
+pub fn refused(engine: &Engine, client: &Client, request: &Prepared, failure: &Failure) {
+    let Some(keep) = engine.audit.details() else { return };
+    let mut record = of(engine, client, ActionType::Refused, Outcome::Failed(failure.kind));
+    record.details = details(request, keep);
+    engine.audit.audit.note(record);
+}
+
+/// Records a message that is no request.
+pub fn rejected(engine: &Engine, client: &Client, failure: &Failure) {
+    note(engine, client, ActionType::Refused, Outcome::Failed(failure.kind), &[]);
+}
+
+/// Records a request that was answered with what it came to before.
+pub fn replayed(engine: &Engine, client: &Client, request: &Prepared) {
+    let details = [("method", request.method.into()), ("replayed", true.into())];
+    note(engine, client, ActionType::ToolUse, Outcome::Success, &details);
+}
+
+/// Records something about a session.
+pub fn session(engine: &Engine, client: &Client, event: &'static str, details: &[(&str, Value)]) {
+    let details: Vec<_> = [("event", event.into())].into_iter().chain(details.iter().cloned()).collect();
+    note(engine, client, ActionType::Session, Outcome::Success, &details);
+}
+
+/// Records what nobody waits for a record of: a pause, a halt and what gives back must not fail for the lack of one.
+pub fn done(engine: &Engine, client: &Client, request: &Prepared, failure: Option<&Failure>) {
+    let Some(keep) = engine.audit.details() else { return };
+    let action = match &request.call {
+        Call::Control(_) => ActionType::Session,
+        Call::Lease(_) => ActionType::Lease,
+        _ => ActionType::ToolUse,
+    };
+    let outcome = failure.map_or(Outcome::Success, |failure| Outcome::Failed(failure.kind));
+    let mut record = of(engine, client, action, outcome);
+    record.details = details(request, keep);
+    engine.audit.audit.note(record);
+}
+
+/// Records that a task begins.
+pub fn task_begins(engine: &Engine, client: &Client, request: &Prepared) {
+    let Some(keep) = engine.audit.details() else { return };
+    let mut record = of(engine, client, ActionType::ExecutionStarted, Outcome::Success);
+    record.details = details(request, keep);
+    engine.audit.audit.note(record);
+}
+
+/// Records that a task has ended.
+pub fn task_ends(engine: &Engine, client: &Client, request: &Prepared, ended: &Ended) {
+    let Some(keep) = engine.audit.details() else { return };
+    let mut record = of(engine, client, ActionType::Completion, Outcome::Success);
+    record.details = details(request, keep);
+    record.task = Some(ended.task.id);
+    record.duration = Some(ended.duration);
+    let milliseconds = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+    engine.audit.audit.note(record.with("turns", ended.turns).with("duration_ms", milliseconds));
+}
+
+/// Records who has the lease, where that has changed since it was last asked.
+pub fn lease(engine: &Engine) {
+    if engine.audit.details().is_none() {
+        return;
+    }
+    let (epoch, holder) = engine.sessions().lease_holder();
+    if engine.audit.lease.swap(epoch, Ordering::Relaxed) == epoch {
+        return;
+    }
+    let mut record = Record::new(Timestamp::now(), ActionType::Lease, Outcome::Success).with("epoch", epoch);
+    record = match holder {
+        Some((session, user)) => {
+            (record.user, record.session) = (Some(user), Some(engine.session_name(session)));
+            record.with("event", "taken")
+        }
+        None => record.with("event", "given_back"),
+    };
+    engine.audit.audit.note(record);
+}
+
+/// Records that somebody without a valid token asked to be let in.
+pub fn stranger(engine: &Engine) {
+    if engine.audit.details().is_none() {
+        return;
+    }
+    let now = Instant::now();
+    let mut attempts = engine.audit.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_old = attempts.since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1));
+    let mut records = Vec::new();
+    if is_old {
+        let left_out = attempts.count.saturating_sub(ATTEMPTS_A_SECOND);
+        if left_out > 0 {
+            records.push(("more_attempts", left_out));
+        }
+        *attempts = Attempts { since: Some(now), count: 0 };
+    }
+    attempts.count += 1;
+    if attempts.count <= ATTEMPTS_A_SECOND {
+        records.push(("attempts", 1));
+    }
+    drop(attempts);
+    for (name, count) in records {
+        let record = Record::new(Timestamp::now(), ActionType::AuthFailed, Outcome::Failed(ErrorKind::Forbidden));
+        engine.audit.audit.note(record.with(name, count));
+    }
+}
+
+/// Records that a file was read again.
+pub fn reload(engine: &Engine, what: &'static str) {
+    let record = Record::new(Timestamp::now(), ActionType::Config, Outcome::Success);
+    engine.audit.audit.note(record.with("event", "reload").with("file", what));
+}
+
+fn note(engine: &Engine, client: &Client, action: ActionType, outcome: Outcome, details: &[(&str, Value)]) {
+    if engine.audit.details().is_none() {
+        return;
+    }
+    let mut record = of(engine, client, action, outcome);
+    for (name, value) in details {
+        record = record.with(name, value.clone());
+    }
+    engine.audit.audit.note(record);
+}
+
+/// A record of what a session does.
+fn of(engine: &Engine, client: &Client, action: ActionType, outcome: Outcome) -> Record {
+    let mut record = Record::new(Timestamp::now(), action, outcome);
+    record.user = Some(client.user.clone());
+    record.session = Some(engine.session_name(client.id));
+    record.task = engine.sessions().task(client.id);
+    record
+}
