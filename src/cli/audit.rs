@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    io::{self, BufRead as _, BufReader, Seek as _, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -63,10 +63,10 @@ pub(super) fn run(command: &AuditCommand) -> Result<Exit, Fatal> {
     match command {
         AuditCommand::Verify { file, key, head } => check(file, key.as_deref(), *head),
         AuditCommand::Tail { follow, file } => {
-            tail(file, *follow).map(|()| Exit::Fine).or_else(|error| failed(file, error))
+            tail(file, *follow).map(|()| Exit::Fine).or_else(|error| failed(file, &error))
         }
         AuditCommand::Report { user, file } => {
-            let report = report::report(file, user).or_else(|error| failed(file, error))?;
+            let report = report::report(file, user).or_else(|error| failed(file, &error))?;
             print(&report.to_string())?;
             Ok(Exit::Fine)
         }
@@ -96,7 +96,8 @@ fn describe(file: &Path, intact: &Intact, head: Option<Head>) -> String {
         text.push_str("earlier records are not here: they were removed by --audit-keep, or by somebody\n");
     }
     if let (Some(head), Some(after)) = (head, after_head) {
-        text.push_str(&format!("the head {head} is there, {after} records before the end\n"));
+        let line = format!("the head {head} is there, {after} records before the end\n");
+        text.push_str(&line);
     } else {
         text.push_str("whether the end was cut off, only a head that was kept elsewhere tells: --head\n");
     }
@@ -120,7 +121,10 @@ fn tail(path: &Path, follow: bool) -> io::Result<()> {
     for line in last {
         show(&mut output, &line)?;
     }
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         // A line that is still being written stays in `line` until its end has come.
         if reader.read_line(&mut line)? > 0 {
             if line.ends_with('\n') {
@@ -137,10 +141,8 @@ fn tail(path: &Path, follow: bool) -> io::Result<()> {
         if !same && let Ok(file) = File::open(path) {
             // The full file was put aside and another one begun.
             reader = BufReader::new(file);
-            reader.seek(SeekFrom::Start(0))?;
         }
     }
-    Ok(())
 }
 
 fn show(output: &mut impl io::Write, line: &str) -> io::Result<()> {
@@ -151,7 +153,7 @@ fn show(output: &mut impl io::Write, line: &str) -> io::Result<()> {
     output.flush()
 }
 
-fn failed<T>(file: &Path, error: io::Error) -> Result<T, Fatal> {
+fn failed<T>(file: &Path, error: &io::Error) -> Result<T, Fatal> {
     Err(Fatal::new(Exit::Failed, format!("cannot read {}: {error}", file.display())))
 }
 

@@ -154,7 +154,9 @@ fn add_place(reply: &mut Reply, place: AuditPlace) {
         if !end.ends_with('{') {
             end.push(',');
         }
-        end.push_str(&format!(r#""audit":{}}}}}"#, json!(place)));
+        end.push_str(r#""audit":"#);
+        end.push_str(&json!(place).to_string());
+        end.push_str("}}");
     }
 }
 

@@ -56,15 +56,15 @@ async fn on_display(engine: &Engine, client: &Client, job: &Job) -> (Option<u64>
         Ok(context) => context,
         Err(failure) => return (None, Err(failure)),
     };
-    let intend = recording::intend(engine, client, &job.prepared);
+    let recorded = recording::intend(engine, client, &job.prepared);
     if job.turn == Turn::Input {
-        return match intend.await {
+        return match recorded.await {
             Ok(intent) => (intent, answer(&context).await),
             Err(failure) => (None, Err(failure)),
         };
     }
     // Nothing is changed by looking, so it need not wait for the disk; what was seen is told only when that is recorded.
-    match tokio::try_join!(intend, async { Ok(answer(&context).await) }) {
+    match tokio::try_join!(recorded, async { Ok(answer(&context).await) }) {
         Ok((intent, answered)) => (intent, answered),
         Err(failure) => (None, Err(failure)),
     }

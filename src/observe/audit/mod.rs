@@ -152,18 +152,18 @@ impl Audit {
         Self::begin(opening, storage, last)
     }
 
-    fn begin(opening: Opening<'_>, storage: Box<dyn Storage>, last: Last) -> Result<Self, AuditError> {
+    fn begin(opening: Opening<'_>, storage: Box<dyn Storage>, previous: Last) -> Result<Self, AuditError> {
         let Opening { key, mode, details, boot, first, .. } = opening;
         let chain = if key.is_some() { KEYED } else { UNKEYED };
         let first = first.with("event", "start").with("boot", boot).with("chain", chain);
-        let first = if last.torn > 0 { first.with("torn_bytes", last.torn) } else { first };
-        let previous = AuditPlace { seq: last.seq, head: last.head };
-        let first = match serde_json::to_value(previous) {
-            Ok(previous) if last.seq > 0 => first.with("previous", previous),
+        let first = if previous.torn > 0 { first.with("torn_bytes", previous.torn) } else { first };
+        let place = AuditPlace { seq: previous.seq, head: previous.head };
+        let first = match serde_json::to_value(place) {
+            Ok(place) if previous.seq > 0 => first.with("previous", place),
             _ => first,
         };
-        let start = Start { boot: boot.to_owned(), seq: last.seq + 1, chain };
-        let chain = Chain::start(&key.unwrap_or(RootKey::none()), boot, last.seq, last.head);
+        let start = Start { boot: boot.to_owned(), seq: previous.seq + 1, chain };
+        let chain = Chain::start(&key.unwrap_or(RootKey::none()), boot, previous.seq, previous.head);
         let (lost, health) = (Arc::new(AtomicU64::new(0)), Health::default());
         let mut writer = Writer::new(storage, chain, start, Arc::clone(&lost), health.clone());
         writer.begin(&first).map_err(AuditError::Begin)?;
@@ -266,9 +266,9 @@ enum Sent {
 impl Recorder {
     fn send(&self, entry: Entry) -> Sent {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        match sender.as_ref().map(|sender| sender.try_send(entry)) {
-            Some(Ok(())) => Sent::Yes,
-            Some(Err(_)) | None => Sent::No,
+        match &*sender {
+            Some(sender) if sender.try_send(entry).is_ok() => Sent::Yes,
+            _ => Sent::No,
         }
     }
 
