@@ -8,6 +8,7 @@ pub mod address;
 pub mod answer;
 pub mod answer_text;
 pub mod call;
+pub mod carrying;
 pub mod computer;
 pub mod control;
 pub mod control_params;
