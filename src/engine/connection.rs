@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     desktop::capture::Attending,
+    observe::metrics::{ActionKind, Answered},
     protocol::{
         answer_text,
         call::{self, Call, Prepared},
@@ -71,6 +72,7 @@ impl Connection {
         let shared = Arc::new(Shared { engine, client, outbox, subscriptions, _attending: attending });
         let member: Weak<Shared> = Arc::downgrade(&shared);
         shared.engine.roster.join(id, member);
+        shared.engine.metrics.session_begins();
         tokio::spawn(Arc::clone(&shared).serve_lane());
         if shared.engine.sessions().time_left(Engine::now(), id).is_some() {
             tokio::spawn(Arc::clone(&shared).end_in_time());
@@ -82,6 +84,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.shared.engine.end_session(&self.shared.client);
+        self.shared.engine.metrics.session_ends();
         self.shared.subscriptions.close_all(&self.shared.engine);
     }
 }
@@ -93,6 +96,7 @@ impl service::Connection for Connection {
         match prepared {
             Ok(prepared) => self.shared.take(prepared, received),
             Err(rejected) => {
+                self.shared.engine.metrics.failed(rejected.failure.kind);
                 self.shared.send(Reply::text(answer_text::error(rejected.id.as_ref(), &rejected.failure)));
             }
         }
@@ -101,6 +105,7 @@ impl service::Connection for Connection {
     fn binary(&mut self, _message: &[u8]) {
         let failure =
             Failure::new(ErrorKind::InvalidRequest, "requests are text messages; binary ones only go the other way");
+        self.shared.engine.metrics.failed(failure.kind);
         self.shared.send(Reply::text(answer_text::error(None, &failure)));
     }
 }
@@ -144,13 +149,21 @@ impl Shared {
         }
     }
 
+    /// Sends what a request came to.
+    fn answer(&self, id: &RequestId, answered: Result<Reply, Failure>) {
+        self.send(answered.unwrap_or_else(|failure| {
+            self.engine.metrics.failed(failure.kind);
+            Reply::failure(id, &failure)
+        }));
+    }
+
     fn take(self: &Arc<Self>, prepared: Prepared, received: Instant) {
         let epoch = self.engine.display().epoch();
         let admitted = self.engine.sessions().admit(Engine::now(), self.client.id, &prepared, epoch);
         match admitted {
-            Err(failure) => self.send(Reply::failure(&prepared.id, &failure)),
+            Err(failure) => self.answer(&prepared.id, Err(failure)),
             Ok(Admitted::Replay(recorded)) => self.send(replay::answer(&prepared.id, recorded)),
-            Ok(Admitted::Run(Turn::Immediate)) => self.answer_at_once(prepared),
+            Ok(Admitted::Run(Turn::Immediate)) => self.answer_at_once(prepared, received),
             Ok(Admitted::Run(Turn::AtOnce)) => {
                 let job = Job::new(prepared, Turn::AtOnce, epoch, received);
                 self.client.lane.begin(&job);
@@ -190,7 +203,7 @@ impl Shared {
         self.client.lane.end(id);
         self.engine.record(&self.client, &prepared.meta, &answered);
         self.engine.sessions().complete(self.client.id, id);
-        self.send(answered.unwrap_or_else(|failure| Reply::failure(id, &failure)));
+        self.answer(id, answered);
     }
 
     /// Answers a request that still waits in the lane when its deadline passes.
@@ -205,8 +218,9 @@ impl Shared {
         }
     }
 
-    fn answer_at_once(&self, prepared: Prepared) {
+    fn answer_at_once(&self, prepared: Prepared, received: Instant) {
         let Prepared { id, call, meta, .. } = prepared;
+        let kind = ActionKind::of(&call);
         let reply = match call {
             Call::Cancel(target) => {
                 let outcome = self.client.lane.cancel(&target);
@@ -220,26 +234,28 @@ impl Shared {
                 Ok(answer_text::result(&id, &information::status(&self.engine, &self.client, asked.as_ref())))
             }
             Call::TaskBegin(said) => control::begin_task(&self.engine, &self.client, &id, *said),
-            Call::TaskEnd(_) => control::end_task(&self.engine, &self.client, &id),
+            Call::TaskEnd(said) => control::end_task(&self.engine, &self.client, &id, &said),
             Call::Usage(call) => control::usage(&self.engine, &self.client, &id, &call),
             Call::Initialize(initialize) => self.initialize(&id, &initialize).inspect_err(|_| {
                 self.engine.sessions().initialize_failed(self.client.id);
             }),
-            Call::Stream(call) => return self.stream(&id, call),
+            Call::Stream(call) => return self.stream(&id, call, received),
             // Nothing else is answered at once.
             _ => Ok(answer_text::result(&id, &serde_json::json!({}))),
         };
         let answered = reply.map(Reply::text);
         self.engine.record(&self.client, &meta, &answered);
-        self.send(answered.unwrap_or_else(|failure| Reply::failure(&id, &failure)));
+        self.engine.metrics.answered(kind, Answered::of(&answered), received.elapsed());
+        self.answer(&id, answered);
     }
 
-    fn stream(&self, id: &RequestId, call: StreamCall) {
+    fn stream(&self, id: &RequestId, call: StreamCall, received: Instant) {
         let Self { engine, subscriptions, .. } = self;
         let done = |()| answer_text::result(id, &serde_json::json!({}));
         let answered = match call {
             StreamCall::Subscribe(events) => match subscriptions.open(engine, &self.client, &self.outbox, events) {
                 Ok(number) => {
+                    self.engine.metrics.answered(ActionKind::Control, Answered::Ok, received.elapsed());
                     // The client learns the number before the first event comes under it.
                     self.send(Reply::text(answer_text::result(id, &SubscribeResult { subscription: number })));
                     return subscriptions.begin(engine, number);
@@ -251,7 +267,8 @@ impl Shared {
                 subscriptions.acknowledge(engine, subscription, serial).map(done)
             }
         };
-        self.send(answered.map_or_else(|failure| Reply::failure(id, &failure), Reply::text));
+        self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
+        self.answer(id, answered.map(Reply::text));
     }
 
     /// Takes over what an earlier session of the same user has, and closes it.

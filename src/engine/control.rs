@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use super::{client::Client, roster::Eviction, state::Engine};
 use crate::{
+    observe::metrics::TaskStatus,
     protocol::{
         answer_text,
         control::{ControlCall, ControlResult, LeaseCall, LeaseResult},
         error::{ErrorKind, Failure},
         request::RequestId,
-        task::{TaskBegin, TaskBeginResult, TaskEndResult},
+        task::{TaskBegin, TaskBeginResult, TaskEnd, TaskEndResult},
         usage::{UsageCall, UsageReport},
     },
     session::registry::SessionId,
@@ -66,6 +67,7 @@ pub async fn control(engine: &Engine, id: &RequestId, call: ControlCall) -> Stri
 /// `conflict` while the user has a task.
 pub fn begin_task(engine: &Engine, client: &Client, id: &RequestId, said: TaskBegin) -> Result<String, Failure> {
     let task = engine.sessions().begin_task(Instant::now(), client.id, said)?;
+    engine.metrics.task_begins();
     Ok(answer_text::result(id, &TaskBeginResult { task }))
 }
 
@@ -73,8 +75,10 @@ pub fn begin_task(engine: &Engine, client: &Client, id: &RequestId, said: TaskBe
 ///
 /// # Errors
 /// `not_found` where there is none.
-pub fn end_task(engine: &Engine, client: &Client, id: &RequestId) -> Result<String, Failure> {
+pub fn end_task(engine: &Engine, client: &Client, id: &RequestId, said: &TaskEnd) -> Result<String, Failure> {
     let ended = engine.sessions().end_task(Instant::now(), client.id)?;
+    let status = if said.success { TaskStatus::Success } else { TaskStatus::Error };
+    engine.metrics.task_ends(&client.user, status, ended.duration);
     let duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
     Ok(answer_text::result(id, &TaskEndResult { task: ended.task.id, turns: ended.turns, duration_ms }))
 }
@@ -103,6 +107,9 @@ pub fn usage(engine: &Engine, client: &Client, id: &RequestId, call: &UsageCall)
 pub async fn report(engine: &Engine, client: &Client, id: &RequestId, report: &UsageReport) -> Result<String, Failure> {
     let tokens = report.input_tokens.saturating_add(report.output_tokens);
     let used = engine.sessions().report_usage(Timestamp::now(), client.id, tokens);
+    if used.is_some() {
+        engine.metrics.tokens_used(&client.user, &report.model, tokens);
+    }
     if let (Some(used), Some(store)) = (used, &engine.usage_store) {
         // One at a time: each would take a thread that does nothing but wait for the one before.
         let turn = store.lock().await;

@@ -15,7 +15,10 @@ use super::{
     wait_for,
 };
 use crate::{
-    observe::audit::{Intent, Outcome},
+    observe::{
+        audit::{Intent, Outcome},
+        metrics::{ActionKind, Answered},
+    },
     protocol::{
         answer_text,
         call::Call,
@@ -50,6 +53,8 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
     };
     let failure = answered.as_ref().err().map(|failure| failure.kind);
     engine.audit.conclude(intent, Outcome { failure, duration: begun.elapsed() });
+    let kind = ActionKind::of(&job.prepared.call);
+    engine.metrics.answered(kind, Answered::of(&answered), job.received.elapsed());
     answered
 }
 

@@ -17,10 +17,12 @@ use super::{
     state::Engine,
 };
 use crate::{
+    observe::metrics::{ActionKind, Answered},
     protocol::{
         action::Action,
         answer_text,
         call::{self, Call, Prepared},
+        carrying::{Closing, HttpRefusal},
         error::{ErrorKind, Executed, Failure},
         identity::Principal,
         meta::Meta,
@@ -70,7 +72,10 @@ impl Service for EngineService {
                     .text
                     .into_string()
                 }
-                Err(rejected) => answer_text::error(rejected.id.as_ref(), &rejected.failure),
+                Err(rejected) => {
+                    self.0.metrics.failed(rejected.failure.kind);
+                    answer_text::error(rejected.id.as_ref(), &rejected.failure)
+                }
             };
             text.into_bytes()
         })
@@ -96,10 +101,26 @@ impl Service for EngineService {
     fn ready(self: Arc<Self>) -> ServiceFuture<Result<(), Failure>> {
         Box::pin(async move {
             let live = self.0.display().live()?;
-            let answered = live.desktop.observer().round_trip().await;
-            answered.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost"))??;
-            Ok(())
+            let epoch = live.epoch;
+            let round_trip = || async move {
+                let answered = live.desktop.observer().round_trip().await;
+                answered.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost"))??;
+                Ok(())
+            };
+            self.0.readiness.ask(Instant::now(), epoch, round_trip).await
         })
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.text()
+    }
+
+    fn refused(&self, reason: HttpRefusal) {
+        self.0.metrics.refused(reason);
+    }
+
+    fn closed(&self, reason: Closing) {
+        self.0.metrics.closed(reason);
     }
 }
 
@@ -138,7 +159,8 @@ impl Member for OneClient {
 impl OneRequest {
     fn begin(engine: &Arc<Engine>, principal: Principal) -> Result<Self, Failure> {
         let user = principal.user.clone();
-        let id = engine.sessions().open(Instant::now(), principal, Carrier::OneRequest, engine.display().epoch())?;
+        let opened = engine.sessions().open(Instant::now(), principal, Carrier::OneRequest, engine.display().epoch());
+        let id = opened.inspect_err(|failure| engine.metrics.failed(failure.kind))?;
         let client = Arc::new(OneClient(Client::new(id, user)));
         let member: Weak<OneClient> = Arc::downgrade(&client);
         engine.roster.join(id, member);
@@ -151,6 +173,11 @@ impl OneRequest {
     }
 
     async fn execute(&mut self, prepared: Prepared) -> Result<Reply, Failure> {
+        let answered = self.carry_out(prepared).await;
+        answered.inspect_err(|failure| self.engine.metrics.failed(failure.kind))
+    }
+
+    async fn carry_out(&mut self, prepared: Prepared) -> Result<Reply, Failure> {
         let (engine, client) = (Arc::clone(&self.engine), Arc::clone(&self.client));
         let (epoch, client) = (engine.display().epoch(), &client.0);
         let admitted = engine.sessions().admit(Engine::now(), client.id, &prepared, epoch)?;
@@ -160,7 +187,10 @@ impl OneRequest {
         };
         self.unrecorded = prepared.meta.request_key.is_some().then(|| prepared.clone());
         let answered = if turn == Turn::Immediate {
-            at_once(&engine, client, &prepared).map(Reply::text)
+            let begun = Instant::now();
+            let answered = at_once(&engine, client, &prepared).map(Reply::text);
+            engine.metrics.answered(ActionKind::of(&prepared.call), Answered::of(&answered), begun.elapsed());
+            answered
         } else {
             let job = Job::new(prepared.clone(), turn, epoch, Instant::now());
             client.lane.begin(&job);
@@ -178,7 +208,7 @@ fn at_once(engine: &Engine, client: &Client, prepared: &Prepared) -> Result<Stri
         Call::Status(asked) => Ok(answer_text::result(id, &information::status(engine, client, asked.as_ref()))),
         Call::Cancel(_) => Ok(answer_text::result(id, &serde_json::json!({ "cancelled": false }))),
         Call::TaskBegin(said) => control::begin_task(engine, client, id, (**said).clone()),
-        Call::TaskEnd(_) => control::end_task(engine, client, id),
+        Call::TaskEnd(said) => control::end_task(engine, client, id, said),
         Call::Usage(call) => control::usage(engine, client, id, call),
         _ => Ok(answer_text::result(id, &serde_json::json!({}))),
     }

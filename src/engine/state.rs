@@ -13,12 +13,13 @@ use super::{
     client::Client,
     display::{DisplayState, Live},
     outcome::Reply,
+    readiness::Readiness,
     replay,
     roster::Roster,
 };
 use crate::{
     desktop::capture::Attendance,
-    observe::{audit::Audit, usage_store::UsageStore},
+    observe::{audit::Audit, metrics::Metrics, usage_store::UsageStore},
     protocol::{
         error::{ErrorKind, Failure},
         identity::Principal,
@@ -62,6 +63,10 @@ pub struct Engine {
     pub attendance: Attendance,
     /// Where actions are recorded.
     pub audit: Audit,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What probes were told.
+    pub readiness: Readiness,
     /// This start of the server.
     pub boot: String,
     /// How pictures are fitted unless a session says otherwise.
@@ -119,6 +124,8 @@ impl Engine {
             turn: tokio::sync::Mutex::default(),
             attendance: Attendance::default(),
             audit: Audit::default(),
+            metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+            readiness: Readiness::default(),
             boot,
             screen,
             notch,
