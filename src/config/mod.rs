@@ -210,7 +210,8 @@ impl Settings {
             && address.port() != 0
             && listen.contains(&ListenAddress::Tcp(address))
         {
-            let message = format!("{address} is given to --listen and to --probe-listen; give each an address of its own");
+            let message =
+                format!("{address} is given to --listen and to --probe-listen; give each an address of its own");
             return Err(Fatal::usage(message));
         }
         let token = match (&typed.token_file, typed.token_sha256, &typed.tokens) {

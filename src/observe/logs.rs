@@ -62,7 +62,8 @@ impl<W: Write> Write for OneLine<W> {
             Fate::Written { left_out: 0 } => self.to.write_all(one_line(event).as_bytes())?,
             Fate::Written { left_out } => {
                 let line = one_line(event);
-                let line = format!("{} (and {left_out} more from here that were left out)\n", line.trim_end_matches('\n'));
+                let line =
+                    format!("{} (and {left_out} more from here that were left out)\n", line.trim_end_matches('\n'));
                 self.to.write_all(line.as_bytes())?;
             }
         }

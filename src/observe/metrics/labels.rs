@@ -61,10 +61,9 @@ impl ActionKind {
             Action::Screenshot | Action::Zoom { .. } => Self::Picture,
             Action::Click { .. } => Self::Click,
             Action::Drag { .. } => Self::Drag,
-            Action::MouseMove { .. }
-            | Action::MouseDown { .. }
-            | Action::MouseUp { .. }
-            | Action::CursorPosition => Self::Pointer,
+            Action::MouseMove { .. } | Action::MouseDown { .. } | Action::MouseUp { .. } | Action::CursorPosition => {
+                Self::Pointer
+            }
             Action::Scroll { .. } | Action::ScrollPixels { .. } => Self::Scroll,
             Action::Type { .. } | Action::Paste { .. } => Self::Text,
             Action::Key { .. } | Action::HoldKey { .. } | Action::KeyDown { .. } | Action::KeyUp { .. } => Self::Key,

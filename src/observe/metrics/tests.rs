@@ -42,7 +42,8 @@ fn whatever_happens_there_are_no_more_than_five_hundred_series() {
     metrics.audit_lost(1);
     assert_eq!(samples(&metrics.text()).len(), at_rest, "whoever has no token makes no series");
 
-    let models = ["claude-4", "gpt-5", "computer-use-preview", "gemini-3", "qwen3", "ui-tars", "llama-4", "deepseek-v3"];
+    let models =
+        ["claude-4", "gpt-5", "computer-use-preview", "gemini-3", "qwen3", "ui-tars", "llama-4", "deepseek-v3"];
     for number in 0..1000 {
         metrics.task_begins();
         metrics.task_ends(&user(number), TaskStatus::Error, Duration::from_secs(1));
