@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     config::{
         display::XvfbSize,
-        values::{Host, LogLevel, Origin, ScreenChoice},
+        values::{Host, LogLevel, Origin, ProbeAddress, ScreenChoice},
     },
     protocol::{
         address::ListenAddress,
@@ -46,6 +46,10 @@ pub struct ServeArguments {
     /// In the environment variable, commas separate several.
     #[arg(long, env = "DESKHAND_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<ListenAddress>,
+
+    /// Serve `/healthz`, `/readyz` and `/metrics`, and nothing else, also here: to anybody, without a token. IP:PORT.
+    #[arg(long, env = "DESKHAND_PROBE_LISTEN", value_name = "ADDR", long_help = PROBE_HELP)]
+    pub probe_listen: Option<ProbeAddress>,
 
     /// Accept the token in this file, which only its owner may read; `deskhand token new` makes one.
     #[arg(long, env = "DESKHAND_TOKEN_FILE", value_name = "FILE")]
@@ -137,6 +141,12 @@ pub struct ServeArguments {
     pub command: Vec<String>,
 }
 
+const PROBE_HELP: &str = "\
+Serve /healthz, /readyz and /metrics, and nothing else, also on this IP:PORT (port 0 takes a free one): to anybody, without a \
+token and under every Host, as the probes of an orchestrator and Prometheus want it. It gives no control and no picture, but \
+the names of users stand in the metrics: an address that is not loopback belongs on a network of your own. On the addresses of \
+--listen, /metrics needs a token";
+
 fn xvfb_help() -> String {
     let ((width_min, height_min), (width_max, height_max)) = (SCREEN_MIN, SCREEN_MAX);
     format!(
@@ -157,6 +167,7 @@ impl ServeArguments {
             screen: self.screen.or(lower.screen),
             pixels_per_notch: self.pixels_per_notch.or(lower.pixels_per_notch),
             listen: first_filled(self.listen, lower.listen),
+            probe_listen: self.probe_listen.or(lower.probe_listen),
             token_file: if names_a_token { self.token_file } else { lower.token_file },
             token_sha256: if names_a_token { self.token_sha256 } else { lower.token_sha256 },
             tokens: if names_a_token { self.tokens } else { lower.tokens },

@@ -30,7 +30,7 @@ use arguments::ServeArguments;
 use audit::AuditSettings;
 use display::DisplayChoice;
 use token::{Token, TokenError};
-use values::{Host, LogLevel, Origin};
+use values::{Host, LogLevel, Origin, ProbeAddress};
 
 /// Where `deskhand token new` writes without a FILE: in the current directory, where its user sees it.
 pub const DEFAULT_TOKEN_FILE: &str = "deskhand.token";
@@ -46,6 +46,8 @@ pub struct Settings {
     pub pixels_per_notch: PixelsPerNotch,
     /// Where to listen: at least one address, none twice.
     pub listen: Vec<ListenAddress>,
+    /// Where probes are answered without a token; none of the addresses above.
+    pub probe: Option<ProbeAddress>,
     /// Which token opens the door.
     pub token: TokenChoice,
     /// HTTP hosts to accept besides localhost and the listen addresses.
@@ -208,6 +210,14 @@ impl Settings {
             typed.listen.clone()
         };
         check_listen(&listen, typed.allow_plaintext.unwrap_or(false))?;
+        if let Some(ProbeAddress(address)) = typed.probe_listen
+            && address.port() != 0
+            && listen.contains(&ListenAddress::Tcp(address))
+        {
+            let message =
+                format!("{address} is given to --listen and to --probe-listen; give each an address of its own");
+            return Err(Fatal::usage(message));
+        }
         let token = match (&typed.token_file, typed.token_sha256, &typed.tokens) {
             (Some(path), _, _) => TokenChoice::File(absolute(path)?),
             (None, Some(hash), _) => TokenChoice::Sha256(hash),
@@ -221,6 +231,7 @@ impl Settings {
             screen: typed.screen.unwrap_or_default().0,
             pixels_per_notch: typed.pixels_per_notch.unwrap_or_default(),
             listen,
+            probe: typed.probe_listen,
             token,
             allow_host: typed.allow_host,
             allow_origin: typed.allow_origin,

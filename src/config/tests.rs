@@ -81,9 +81,22 @@ fn attaching_follows_the_surroundings_where_nothing_is_named() {
 }
 
 #[test]
+fn probes_have_an_address_of_their_own() {
+    let text = "xvfb = '800x600'\nlisten = ['127.0.0.1:7010']\n";
+    assert_eq!(load(file(text)).unwrap().probe, None);
+    let open = load(file(&format!("{text}probe-listen = '0.0.0.0:7011'"))).unwrap();
+    assert_eq!(open.probe, Some("0.0.0.0:7011".parse().unwrap()), "it gives no control, so no risk is to be accepted");
+    let both = load(file(&format!("{text}probe-listen = '127.0.0.1:7010'"))).unwrap_err();
+    assert!(both.exit == Exit::Usage && both.message.contains("an address of its own"), "{}", both.message);
+    for wrong in ["unix:/s", "stdio", "localhost:1", "7011"] {
+        assert!(toml::from_str::<ServeArguments>(&format!("probe-listen = '{wrong}'")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn settings_reach_the_server_as_they_are() {
     let settings = load(file(
-        "xvfb = '800x600'\ndisplay = ':9'\nxauthority = '/c'\nscreen = 'long-edge:1200'\npixels-per-notch = 120\nlisten = ['stdio', 'unix:/s', '[::1]:0']\n\
+        "xvfb = '800x600'\ndisplay = ':9'\nxauthority = '/c'\nscreen = 'long-edge:1200'\npixels-per-notch = 120\nlisten = ['stdio', 'unix:/s', '[::1]:0']\nprobe-listen = '127.0.0.1:0'\n\
          token-sha256 = 'abababababababababababababababababababababababababababababababab'\nallow-host = ['Desk:1']\n\
          allow-origin = ['https://Desk']\nlog = 'off'\ncommand = ['a', 'b c']",
     ))

@@ -1,6 +1,6 @@
 //! Small validated values of the configuration.
 
-use std::str::FromStr;
+use std::{net::SocketAddr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
@@ -114,6 +114,29 @@ impl FromStr for ScreenChoice {
 }
 
 impl TryFrom<String> for ScreenChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// Where probes are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProbeAddress(pub SocketAddr);
+
+impl FromStr for ProbeAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| {
+            format!("the address of probes is IP:PORT (port 0 takes a free one), as in 127.0.0.1:9090; got `{text}`")
+        })
+    }
+}
+
+impl TryFrom<String> for ProbeAddress {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {

@@ -17,6 +17,17 @@ use crate::{
 /// # Errors
 /// Why it failed; the text is gone then.
 pub async fn result(context: &Context<'_>, action: &Action, scope: Scope, text: String) -> Result<Written, Failure> {
+    let written = carry_out(context, action, scope, text).await;
+    match &written {
+        Ok(written) => context.engine.metrics.went_through(&written.timing),
+        // Where it is the request, that is counted as one.
+        Err(failure) if scope == Scope::InBatch => context.engine.metrics.failed(failure.kind),
+        Err(_) => {}
+    }
+    written
+}
+
+async fn carry_out(context: &Context<'_>, action: &Action, scope: Scope, text: String) -> Result<Written, Failure> {
     context.check()?;
     match resolve::resolve(action, &context.geometry, context.engine.notch)? {
         Resolved::Act(gesture) => act::perform(context, gesture, scope, text).await,

@@ -75,11 +75,13 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
         // What the actions did stays done, whatever becomes of the look at it.
         match look::effect(context, wait, Acted::default(), String::new()).await {
             Ok(Written { text, attachment, timing, .. }) => {
+                context.engine.metrics.went_through(&timing);
                 reply.text.append(text);
                 reply.attachments.extend(attachment);
                 add(&mut total, timing);
             }
             Err(failure) => {
+                context.engine.metrics.failed(failure.kind);
                 reply.text.end().push_str(r#"{"error":"#);
                 answer_text::push_error(reply.text.end(), &failure);
                 reply.text.end().push('}');

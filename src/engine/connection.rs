@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     desktop::capture::Attending,
+    observe::metrics::{ActionKind, Answered},
     protocol::{
         answer_text,
         call::{self, Call, Prepared},
@@ -72,6 +73,7 @@ impl Connection {
         let member: Weak<Shared> = Arc::downgrade(&shared);
         shared.engine.roster.join(id, member);
         recording::session(&shared.engine, &shared.client, "begins", &[]);
+        shared.engine.metrics.session_begins();
         tokio::spawn(Arc::clone(&shared).serve_lane());
         if shared.engine.sessions().time_left(Engine::now(), id).is_some() {
             tokio::spawn(Arc::clone(&shared).end_in_time());
@@ -84,6 +86,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         recording::session(&self.shared.engine, &self.shared.client, "ends", &[]);
         self.shared.engine.end_session(&self.shared.client);
+        self.shared.engine.metrics.session_ends();
         self.shared.subscriptions.close_all(&self.shared.engine);
     }
 }
@@ -96,6 +99,7 @@ impl service::Connection for Connection {
             Ok(prepared) => self.shared.take(prepared, received),
             Err(rejected) => {
                 recording::rejected(&self.shared.engine, &self.shared.client, &rejected.failure);
+                self.shared.engine.metrics.failed(rejected.failure.kind);
                 self.shared.send(Reply::text(answer_text::error(rejected.id.as_ref(), &rejected.failure)));
             }
         }
@@ -104,6 +108,7 @@ impl service::Connection for Connection {
     fn binary(&mut self, _message: &[u8]) {
         let failure =
             Failure::new(ErrorKind::InvalidRequest, "requests are text messages; binary ones only go the other way");
+        self.shared.engine.metrics.failed(failure.kind);
         self.shared.send(Reply::text(answer_text::error(None, &failure)));
     }
 }
@@ -147,6 +152,14 @@ impl Shared {
         }
     }
 
+    /// Sends what a request came to.
+    fn answer(&self, id: &RequestId, answered: Result<Reply, Failure>) {
+        self.send(answered.unwrap_or_else(|failure| {
+            self.engine.metrics.failed(failure.kind);
+            Reply::failure(id, &failure)
+        }));
+    }
+
     fn take(self: &Arc<Self>, prepared: Prepared, received: Instant) {
         let epoch = self.engine.display().epoch();
         let admitted = self.engine.sessions().admit(Engine::now(), self.client.id, &prepared, epoch);
@@ -154,13 +167,13 @@ impl Shared {
         match admitted {
             Err(failure) => {
                 recording::refused(&self.engine, &self.client, &prepared, &failure);
-                self.send(Reply::failure(&prepared.id, &failure));
+                self.answer(&prepared.id, Err(failure));
             }
             Ok(Admitted::Replay(recorded)) => {
                 recording::replayed(&self.engine, &self.client, &prepared);
                 self.send(replay::answer(&prepared.id, recorded));
             }
-            Ok(Admitted::Run(Turn::Immediate)) => self.answer_at_once(prepared),
+            Ok(Admitted::Run(Turn::Immediate)) => self.answer_at_once(prepared, received),
             Ok(Admitted::Run(Turn::AtOnce)) => {
                 let job = Job::new(prepared, Turn::AtOnce, epoch, received);
                 self.client.lane.begin(&job);
@@ -200,7 +213,7 @@ impl Shared {
         self.client.lane.end(id);
         self.engine.record(&self.client, &prepared.meta, &answered);
         self.engine.sessions().complete(self.client.id, id);
-        self.send(answered.unwrap_or_else(|failure| Reply::failure(id, &failure)));
+        self.answer(id, answered);
     }
 
     /// Answers a request that still waits in the lane when its deadline passes.
@@ -215,12 +228,14 @@ impl Shared {
         }
     }
 
-    fn answer_at_once(&self, prepared: Prepared) {
+    fn answer_at_once(&self, prepared: Prepared, received: Instant) {
         if let Some(answered) = control::task(&self.engine, &self.client, &prepared) {
             self.engine.record(&self.client, &prepared.meta, &answered);
-            return self.send(answered.unwrap_or_else(|failure| Reply::failure(&prepared.id, &failure)));
+            self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
+            return self.answer(&prepared.id, answered);
         }
         let Prepared { id, call, meta, .. } = prepared;
+        let kind = ActionKind::of(&call);
         let reply = match call {
             Call::Cancel(target) => {
                 let outcome = self.client.lane.cancel(&target);
@@ -237,21 +252,23 @@ impl Shared {
             Call::Initialize(initialize) => self.initialize(&id, &initialize).inspect_err(|_| {
                 self.engine.sessions().initialize_failed(self.client.id);
             }),
-            Call::Stream(call) => return self.stream(&id, call),
+            Call::Stream(call) => return self.stream(&id, call, received),
             // Nothing else is answered at once.
             _ => Ok(answer_text::result(&id, &serde_json::json!({}))),
         };
         let answered = reply.map(Reply::text);
         self.engine.record(&self.client, &meta, &answered);
-        self.send(answered.unwrap_or_else(|failure| Reply::failure(&id, &failure)));
+        self.engine.metrics.answered(kind, Answered::of(&answered), received.elapsed());
+        self.answer(&id, answered);
     }
 
-    fn stream(&self, id: &RequestId, call: StreamCall) {
+    fn stream(&self, id: &RequestId, call: StreamCall, received: Instant) {
         let Self { engine, subscriptions, .. } = self;
         let done = |()| answer_text::result(id, &serde_json::json!({}));
         let answered = match call {
             StreamCall::Subscribe(events) => match subscriptions.open(engine, &self.client, &self.outbox, events) {
                 Ok(number) => {
+                    self.engine.metrics.answered(ActionKind::Control, Answered::Ok, received.elapsed());
                     // The client learns the number before the first event comes under it.
                     self.send(Reply::text(answer_text::result(id, &SubscribeResult { subscription: number })));
                     return subscriptions.begin(engine, number);
@@ -263,7 +280,8 @@ impl Shared {
                 subscriptions.acknowledge(engine, subscription, serial).map(done)
             }
         };
-        self.send(answered.map_or_else(|failure| Reply::failure(id, &failure), Reply::text));
+        self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
+        self.answer(id, answered.map(Reply::text));
     }
 
     /// Takes over what an earlier session of the same user has, and closes it.

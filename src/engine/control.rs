@@ -6,13 +6,14 @@ use jiff::Timestamp;
 
 use super::{client::Client, outcome::Reply, recording, roster::Eviction, state::Engine};
 use crate::{
+    observe::metrics::TaskStatus,
     protocol::{
         answer_text,
         call::{Call, Prepared},
         control::{ControlCall, ControlResult, LeaseCall, LeaseResult},
         error::{ErrorKind, Failure},
         request::RequestId,
-        task::{TaskBegin, TaskBeginResult, TaskEndResult},
+        task::{TaskBegin, TaskBeginResult, TaskEnd, TaskEndResult},
         usage::{UsageCall, UsageReport},
     },
     session::registry::SessionId,
@@ -65,7 +66,7 @@ pub async fn control(engine: &Engine, id: &RequestId, call: ControlCall) -> Stri
 pub fn task(engine: &Engine, client: &Client, request: &Prepared) -> Option<Result<Reply, Failure>> {
     let answered = match &request.call {
         Call::TaskBegin(said) => begin_task(engine, client, request, said),
-        Call::TaskEnd(_) => end_task(engine, client, request),
+        Call::TaskEnd(said) => end_task(engine, client, request, said),
         _ => return None,
     };
     Some(answered.map(Reply::text).inspect_err(|failure| recording::refused(engine, client, request, failure)))
@@ -74,12 +75,15 @@ pub fn task(engine: &Engine, client: &Client, request: &Prepared) -> Option<Resu
 fn begin_task(engine: &Engine, client: &Client, request: &Prepared, said: &TaskBegin) -> Result<String, Failure> {
     engine.audit.permits()?;
     let task = engine.sessions().begin_task(Instant::now(), client.id, said.clone())?;
+    engine.metrics.task_begins();
     recording::task_begins(engine, client, request);
     Ok(answer_text::result(&request.id, &TaskBeginResult { task }))
 }
 
-fn end_task(engine: &Engine, client: &Client, request: &Prepared) -> Result<String, Failure> {
+fn end_task(engine: &Engine, client: &Client, request: &Prepared, said: &TaskEnd) -> Result<String, Failure> {
     let ended = engine.sessions().end_task(Instant::now(), client.id)?;
+    let status = if said.success { TaskStatus::Success } else { TaskStatus::Error };
+    engine.metrics.task_ends(&client.user, status, ended.duration);
     recording::task_ends(engine, client, request, &ended);
     let id = &request.id;
     let duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
@@ -110,6 +114,9 @@ pub fn usage(engine: &Engine, client: &Client, id: &RequestId, call: &UsageCall)
 pub async fn report(engine: &Engine, client: &Client, id: &RequestId, report: &UsageReport) -> Result<String, Failure> {
     let tokens = report.input_tokens.saturating_add(report.output_tokens);
     let used = engine.sessions().report_usage(Timestamp::now(), client.id, tokens);
+    if used.is_some() {
+        engine.metrics.tokens_used(&client.user, &report.model, tokens);
+    }
     if let (Some(used), Some(store)) = (used, &engine.usage_store) {
         // One at a time: each would take a thread that does nothing but wait for the one before.
         let turn = store.lock().await;

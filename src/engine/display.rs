@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     desktop::{Desktop, capture::Attendance, connection::OpenError, ended::Ended, target::Target},
+    observe::metrics::Metrics,
     protocol::{
         error::{ErrorKind, Failure},
         units::FrameId,
@@ -86,6 +87,7 @@ pub async fn keep(
     mut targets: watch::Receiver<Option<Target>>,
     states: watch::Sender<DisplayState>,
     attendance: Attendance,
+    metrics: &Metrics,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
@@ -101,10 +103,12 @@ pub async fn keep(
             Ok(desktop) => {
                 epoch += 1;
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
+                metrics.display_opens(epoch);
                 let live = Arc::new(Live { desktop, epoch: DisplayEpoch(epoch) });
                 states.send_replace(DisplayState::Here(Arc::clone(&live)));
                 let reason = end_of(&live, &mut targets).await;
                 tracing::warn!(epoch, reason, "display is finished");
+                metrics.display_ends();
                 states.send_replace(DisplayState::Away(reason));
                 retire(live);
             }

@@ -128,9 +128,11 @@ pub async fn awaited(
     Ok(written)
 }
 
-/// Takes the picture's bytes of what its user may be sent.
+/// Takes the picture's bytes of what its user may be sent, and counts them.
 fn account(context: &Context<'_>, written: &Written) -> Result<(), Failure> {
-    context.engine.sessions().take_picture(Instant::now(), context.client.id, written.image_bytes)
+    context.engine.sessions().take_picture(Instant::now(), context.client.id, written.image_bytes)?;
+    context.engine.metrics.picture(written.image_bytes);
+    Ok(())
 }
 
 /// How a frame must be for the pictures of a request.

@@ -16,6 +16,7 @@ pub mod lane;
 pub mod look;
 pub mod observation;
 pub mod outcome;
+pub mod readiness;
 pub mod recording;
 pub mod replay;
 pub mod roster;

@@ -89,6 +89,11 @@ impl Recording {
         self.audit.close();
     }
 
+    /// How many records could not be kept since the start.
+    pub fn lost(&self) -> u64 {
+        self.audit.lost()
+    }
+
     fn details(&self) -> Option<AuditDetails> {
         self.audit.details()
     }

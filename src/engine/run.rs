@@ -16,6 +16,7 @@ use super::{
     wait_for,
 };
 use crate::{
+    observe::metrics::{ActionKind, Answered},
     protocol::{
         answer_text,
         call::Call,
@@ -36,10 +37,12 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
         let answered = answer_without_display(engine, client, job).await;
         recording::done(engine, client, request, answered.as_ref().err());
         recording::lease(engine);
+        engine.metrics.answered(ActionKind::of(&request.call), Answered::of(&answered), job.received.elapsed());
         return answered;
     }
     let (intent, mut answered) = on_display(engine, client, job).await;
     recording::conclude(engine, client, request, intent, begun.elapsed(), &mut answered).await;
+    engine.metrics.answered(ActionKind::of(&request.call), Answered::of(&answered), job.received.elapsed());
     let failure = answered.as_ref().err().map(|failure| failure.kind);
     tracing::debug!(session = client.id.0, method = request.method, ?failure, took = ?begun.elapsed(), "ended");
     answered

@@ -15,7 +15,7 @@ use super::{
     state::{self, Engine, Ownership, Parts},
 };
 use crate::{
-    config::{AcceptedTokens, Settings, display::DisplayChoice, tokens},
+    config::{AcceptedTokens, Settings, display::DisplayChoice, tokens, values::ProbeAddress},
     desktop::target::Target,
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
@@ -37,6 +37,8 @@ use crate::{
 struct Ready {
     event: &'static str,
     listen: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<String>,
     display: String,
     xauthority: Option<String>,
     token_file: Option<String>,
@@ -73,8 +75,11 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     // By default a file that may grow no more ends the process; with a handler the write fails, and can be answered.
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).map_err(internal)?;
 
-    let listeners = bind(settings, streams)?;
+    let mut listeners = bind(settings, streams)?;
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
+    let probe = settings.probe.map(bind_probe).transpose()?;
+    let probe_address = probe.as_ref().map(|listener| listener.address().to_string());
+    listeners.extend(probe);
     let (ownership, first) = match &settings.display {
         DisplayChoice::Owned { .. } => (Ownership::Owned, None),
         DisplayChoice::Attached { display, xauthority } => {
@@ -109,9 +114,9 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let keeping = display::keep(watched_targets, states, engine.attendance.clone());
+    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics);
 
-    let mut announcement = Some(Announcement { addresses, handover: &handover, engine: &engine });
+    let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
     let reason = tokio::select! {
         reason = attend => reason,
@@ -154,6 +159,17 @@ fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Lis
         ListenAddress::Stdio => streams.take().map(|streams| Ok(Listener::stdio(streams.input, streams.output))),
     });
     bound.collect::<Result<_, _>>().map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
+}
+
+fn bind_probe(ProbeAddress(address): ProbeAddress) -> Result<Listener, Fatal> {
+    let listener = Listener::probe(address).map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            address = %listener.address(),
+            "probes and metrics, which name users, are readable from other machines without a token"
+        );
+    }
+    Ok(listener)
 }
 
 /// Follows supervisor and display until one of them ends the server.
@@ -208,6 +224,7 @@ async fn attend(
 /// What the ready line needs, once.
 struct Announcement<'a> {
     addresses: Vec<String>,
+    probe: Option<String>,
     handover: &'a Handover,
     engine: &'a Engine,
 }
@@ -221,6 +238,7 @@ impl Announcement<'_> {
         let ready = Ready {
             event: "ready",
             listen: self.addresses,
+            probe: self.probe,
             display: live.desktop.name(),
             xauthority: live.desktop.xauthority().map(shown),
             token_file: tokens.as_ref().and_then(AcceptedTokens::file).map(shown),

@@ -17,10 +17,12 @@ use super::{
     state::Engine,
 };
 use crate::{
+    observe::metrics::{ActionKind, Answered},
     protocol::{
         action::Action,
         answer_text,
         call::{self, Call, Prepared},
+        carrying::{Closing, HttpRefusal},
         error::{ErrorKind, Executed, Failure},
         identity::Principal,
         meta::Meta,
@@ -38,11 +40,7 @@ pub struct EngineService(pub Arc<Engine>);
 
 impl Service for EngineService {
     fn authenticate(&self, token: &[u8]) -> Option<Principal> {
-        let principal = self.0.principal(token);
-        if principal.is_none() {
-            recording::stranger(&self.0);
-        }
-        principal
+        self.0.principal(token)
     }
 
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn service::Connection> {
@@ -74,7 +72,10 @@ impl Service for EngineService {
                     .text
                     .into_string()
                 }
-                Err(rejected) => answer_text::error(rejected.id.as_ref(), &rejected.failure),
+                Err(rejected) => {
+                    self.0.metrics.failed(rejected.failure.kind);
+                    answer_text::error(rejected.id.as_ref(), &rejected.failure)
+                }
             };
             text.into_bytes()
         })
@@ -100,10 +101,30 @@ impl Service for EngineService {
     fn ready(self: Arc<Self>) -> ServiceFuture<Result<(), Failure>> {
         Box::pin(async move {
             let live = self.0.display().live()?;
-            let answered = live.desktop.observer().round_trip().await;
-            answered.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost"))??;
-            Ok(())
+            let epoch = live.epoch;
+            let round_trip = || async move {
+                let answered = live.desktop.observer().round_trip().await;
+                answered.map_err(|_| Failure::new(ErrorKind::DisplayLost, "the display was lost"))??;
+                Ok(())
+            };
+            self.0.readiness.ask(Instant::now(), epoch, round_trip).await
         })
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.audit_lost(self.0.audit.lost());
+        self.0.metrics.text()
+    }
+
+    fn refused(&self, reason: HttpRefusal) {
+        self.0.metrics.refused(reason);
+        if reason == HttpRefusal::Unauthorized {
+            recording::stranger(&self.0);
+        }
+    }
+
+    fn closed(&self, reason: Closing) {
+        self.0.metrics.closed(reason);
     }
 }
 
@@ -142,7 +163,8 @@ impl Member for OneClient {
 impl OneRequest {
     fn begin(engine: &Arc<Engine>, principal: Principal) -> Result<Self, Failure> {
         let user = principal.user.clone();
-        let id = engine.sessions().open(Instant::now(), principal, Carrier::OneRequest, engine.display().epoch())?;
+        let opened = engine.sessions().open(Instant::now(), principal, Carrier::OneRequest, engine.display().epoch());
+        let id = opened.inspect_err(|failure| engine.metrics.failed(failure.kind))?;
         let client = Arc::new(OneClient(Client::new(id, user)));
         let member: Weak<OneClient> = Arc::downgrade(&client);
         engine.roster.join(id, member);
@@ -155,6 +177,11 @@ impl OneRequest {
     }
 
     async fn execute(&mut self, prepared: Prepared) -> Result<Reply, Failure> {
+        let answered = self.carry_out(prepared).await;
+        answered.inspect_err(|failure| self.engine.metrics.failed(failure.kind))
+    }
+
+    async fn carry_out(&mut self, prepared: Prepared) -> Result<Reply, Failure> {
         let (engine, client) = (Arc::clone(&self.engine), Arc::clone(&self.client));
         let (epoch, client) = (engine.display().epoch(), &client.0);
         let admitted = engine.sessions().admit(Engine::now(), client.id, &prepared, epoch);
@@ -169,10 +196,13 @@ impl OneRequest {
         };
         self.unrecorded = prepared.meta.request_key.is_some().then(|| prepared.clone());
         let answered = if turn == Turn::Immediate {
-            match control::task(&engine, client, &prepared) {
+            let begun = Instant::now();
+            let answered = match control::task(&engine, client, &prepared) {
                 Some(answered) => answered,
                 None => at_once(&engine, client, &prepared).map(Reply::text),
-            }
+            };
+            engine.metrics.answered(ActionKind::of(&prepared.call), Answered::of(&answered), begun.elapsed());
+            answered
         } else {
             let job = Job::new(prepared.clone(), turn, epoch, Instant::now());
             client.lane.begin(&job);

@@ -13,13 +13,14 @@ use super::{
     client::Client,
     display::{DisplayState, Live},
     outcome::Reply,
+    readiness::Readiness,
     recording::{self, Recording},
     replay,
     roster::Roster,
 };
 use crate::{
     desktop::capture::Attendance,
-    observe::{audit::Audit, usage_store::UsageStore},
+    observe::{audit::Audit, metrics::Metrics, usage_store::UsageStore},
     protocol::{
         error::{ErrorKind, Failure},
         identity::Principal,
@@ -63,6 +64,10 @@ pub struct Engine {
     pub attendance: Attendance,
     /// Where actions are recorded.
     pub audit: Recording,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What probes were told.
+    pub readiness: Readiness,
     /// This start of the server.
     pub boot: String,
     /// How pictures are fitted unless a session says otherwise.
@@ -128,6 +133,8 @@ impl Engine {
             turn: tokio::sync::Mutex::default(),
             attendance: Attendance::default(),
             audit: Recording::new(audit),
+            metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+            readiness: Readiness::default(),
             boot,
             screen,
             notch,

@@ -1,9 +1,17 @@
 //! Logs: one line an event on standard error, without colours. What others can influence (window titles, paths, error
-//! texts) never reaches the terminal as control characters and never starts a line of its own.
+//! texts) never reaches the terminal as control characters and never starts a line of its own, and no peer writes more than a
+//! few lines a second.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
-use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata, callsite::Identifier, level_filters::LevelFilter};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::throttle::{Fate, Throttle};
 
 /// Sends events of this level and above to standard error from now on. A second call changes nothing.
 pub fn install(level: LevelFilter) {
@@ -11,24 +19,59 @@ pub fn install(level: LevelFilter) {
         .with_max_level(level)
         .with_ansi(false)
         .with_target(false)
-        .with_writer(|| OneLine(io::stderr()))
+        .with_writer(Lines { throttle: Mutex::new(Throttle::new()), to: io::stderr })
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         tracing::debug!("logs are being written already");
     }
 }
 
-/// A writer that gets one event with each write, as `tracing_subscriber` promises, and writes it as one line.
-struct OneLine<W>(W);
+/// Makes the writers, one for each event.
+struct Lines<T> {
+    throttle: Mutex<Throttle<Identifier>>,
+    to: fn() -> T,
+}
+
+impl<'w, T: Write + 'w> MakeWriter<'w> for Lines<T> {
+    type Writer = OneLine<T>;
+
+    fn make_writer(&'w self) -> OneLine<T> {
+        OneLine { to: (self.to)(), fate: Fate::Written { left_out: 0 } }
+    }
+
+    fn make_writer_for(&'w self, event: &Metadata<'_>) -> OneLine<T> {
+        // Whoever asks for each request gets each.
+        if *event.level() > Level::INFO {
+            return self.make_writer();
+        }
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        OneLine { to: (self.to)(), fate: throttle.line(Instant::now(), event.callsite()) }
+    }
+}
+
+/// A writer that gets one event with each write, as `tracing_subscriber` promises, and writes it as one line or not at all.
+struct OneLine<W> {
+    to: W,
+    fate: Fate,
+}
 
 impl<W: Write> Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.write_all(one_line(event).as_bytes())?;
+        match self.fate {
+            Fate::LeftOut => {}
+            Fate::Written { left_out: 0 } => self.to.write_all(one_line(event).as_bytes())?,
+            Fate::Written { left_out } => {
+                let line = one_line(event);
+                let line =
+                    format!("{} (and {left_out} more from here that were left out)\n", line.trim_end_matches('\n'));
+                self.to.write_all(line.as_bytes())?;
+            }
+        }
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.to.flush()
     }
 }
 
@@ -60,5 +103,44 @@ mod tests {
         assert_eq!(one_line(hostile), "title: a\\r\\nb\\u{1b}[31mc\\u{7}\\u{9b}d\\u{202e}e\\u{2028}f\n");
         assert_eq!(one_line("grüße 😀\n".as_bytes()), "grüße 😀\n");
         assert_eq!(one_line(b"bad \xff byte\n"), "bad \u{fffd} byte\n");
+    }
+
+    #[test]
+    fn a_flood_of_one_place_becomes_ten_lines_and_debugging_has_all_of_them() {
+        static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+        struct ToMemory;
+
+        impl Write for ToMemory {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                WRITTEN.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lines = Lines { throttle: Mutex::new(Throttle::new()), to: || ToMemory };
+        let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::DEBUG).with_writer(lines).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for number in 0..100 {
+                tracing::warn!(number, "flood");
+                tracing::debug!(number, "detail");
+            }
+            tracing::warn!("another place");
+        });
+        let written = String::from_utf8(WRITTEN.lock().unwrap().clone()).unwrap();
+        let count = |part: &str| written.lines().filter(|line| line.contains(part)).count();
+        assert_eq!((count("flood"), count("detail"), count("another place")), (10, 100, 1), "{written}");
+    }
+
+    #[test]
+    fn the_line_after_a_flood_says_how_much_is_missing() {
+        let mut to = Vec::new();
+        OneLine { to: &mut to, fate: Fate::Written { left_out: 7 } }.write_all(b"title\n").unwrap();
+        OneLine { to: &mut to, fate: Fate::LeftOut }.write_all(b"nothing\n").unwrap();
+        assert_eq!(String::from_utf8(to).unwrap(), "title (and 7 more from here that were left out)\n");
     }
 }

@@ -1,4 +1,6 @@
 //! What operators see of Deskhand.
 pub mod audit;
 pub mod logs;
+pub mod metrics;
+mod throttle;
 pub mod usage_store;

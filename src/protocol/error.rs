@@ -48,6 +48,47 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 37] = [
+        Self::InvalidJson,
+        Self::InvalidRequest,
+        Self::UnknownMethod,
+        Self::InvalidParams,
+        Self::OutOfRange,
+        Self::Forbidden,
+        Self::LeaseHeld,
+        Self::Paused,
+        Self::Halted,
+        Self::RateLimited,
+        Self::QuotaExceeded,
+        Self::TaskLimit,
+        Self::TaskRequired,
+        Self::Overloaded,
+        Self::Conflict,
+        Self::NotFound,
+        Self::NotExecuted,
+        Self::Cancelled,
+        Self::DeadlineExceeded,
+        Self::DisplayLost,
+        Self::DisplayUntrusted,
+        Self::DisplayGrabbed,
+        Self::DisplayNotConfined,
+        Self::PointerBlocked,
+        Self::InputGrabbed,
+        Self::FocusLost,
+        Self::KeymapChanged,
+        Self::UnmappableCharacter,
+        Self::ClipboardTimeout,
+        Self::SecretUnknown,
+        Self::TargetMismatch,
+        Self::ScreenTainted,
+        Self::AuditUnavailable,
+        Self::StaleFrame,
+        Self::Unsupported,
+        Self::ShuttingDown,
+        Self::Internal,
+    ];
+
     /// The JSON-RPC code that goes with the kind.
     pub const fn code(self) -> i32 {
         match self {
@@ -165,3 +206,14 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_stands_in_the_list_at_its_number() {
+        assert!(ErrorKind::ALL.iter().enumerate().all(|(number, kind)| *kind as usize == number));
+        assert_eq!(ErrorKind::ALL.last(), Some(&ErrorKind::Internal), "the last of the contract's list");
+    }
+}

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod answer_text;
 pub mod audit;
 pub mod call;
+pub mod carrying;
 pub mod computer;
 pub mod control;
 pub mod control_params;

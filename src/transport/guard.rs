@@ -12,7 +12,7 @@ use hyper::{
     http::request::Parts,
 };
 
-use crate::protocol::identity::Principal;
+use crate::protocol::{carrying::HttpRefusal, identity::Principal};
 
 /// Answered without a token and whatever the Host says.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -34,6 +34,17 @@ pub enum Refusal {
     Unauthorized,
 }
 
+impl From<Refusal> for HttpRefusal {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed(_) => Self::Malformed,
+            Refusal::UnknownHost => Self::Host,
+            Refusal::ForeignOrigin => Self::Origin,
+            Refusal::Unauthorized => Self::Unauthorized,
+        }
+    }
+}
+
 /// What lets a request in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
@@ -50,6 +61,8 @@ pub enum Trust {
     Token,
     /// Only the host's, which holds the other end: no token needed.
     Host,
+    /// Anybody's, who may ask how the server is and nothing else: no token needed.
+    Probe,
 }
 
 /// The checks of one listener.
@@ -96,6 +109,11 @@ impl Guard {
         Self { hosts: None, allowed_origins: lower(allowed_origins), trust }
     }
 
+    /// For `--probe-listen`: known by every name, and to no web page.
+    pub fn probe() -> Self {
+        Self::local(Trust::Probe, &[])
+    }
+
     /// Whose connections these are.
     pub fn trust(&self) -> Trust {
         self.trust
@@ -120,8 +138,10 @@ impl Guard {
         {
             return Err(Refusal::ForeignOrigin);
         }
-        if self.trust == Trust::Host {
-            return Ok(Admission::Authenticated(Principal::host()));
+        match self.trust {
+            Trust::Host => return Ok(Admission::Authenticated(Principal::host())),
+            Trust::Probe => return Ok(Admission::Open),
+            Trust::Token => {}
         }
         if path == VIEWER || PROBES.contains(&path) {
             return Ok(Admission::Open);
@@ -302,6 +322,14 @@ mod tests {
         ] {
             assert_eq!(guard().admit(&parts("/nowhere", &headers), right), Err(refusal));
         }
+    }
+
+    #[test]
+    fn a_probe_needs_no_token_and_no_name_but_a_page_is_no_probe() {
+        let guard = Guard::probe();
+        assert_eq!(guard.admit(&parts("/metrics", &[("host", "10.0.0.7:9")]), |_| None), Ok(Admission::Open));
+        let page = [("host", "10.0.0.7:9"), ("origin", "http://10.0.0.7:9")];
+        assert_eq!(guard.admit(&parts("/metrics", &page), |_| None), Err(Refusal::ForeignOrigin));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use tower::ServiceExt;
 
 use crate::{
     protocol::{
+        carrying::HttpRefusal,
         error::{ErrorKind, Failure},
         identity::Principal,
         limits,
@@ -42,6 +43,9 @@ use crate::{
         websocket,
     },
 };
+
+/// The type of `/metrics`.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// How long requests in flight may go on after a shutdown began, within its second.
 const FINISH_TIME: Duration = Duration::from_millis(900);
@@ -59,6 +63,8 @@ pub struct HttpSettings {
 pub(super) struct Http {
     service: Arc<dyn Service>,
     router: Router,
+    /// What `--probe-listen` serves.
+    probes: Router,
 }
 
 /// What the requests of one connection share with it.
@@ -80,15 +86,25 @@ struct Upgrade {
 impl Http {
     pub(super) fn new(service: Arc<dyn Service>) -> Self {
         let websockets = Arc::new(Semaphore::new(limits::CONNECTIONS_AUTHENTICATED));
-        let router = Router::new()
+        let shared = Shared { service: Arc::clone(&service), websockets };
+        let probes = Router::new()
+            .route("/healthz", get(|| async { text(StatusCode::OK, "ok\n") }))
+            .route("/readyz", get(ready))
+            // Every role may read it: the guard has asked for a token where one is needed.
+            .route("/metrics", get(metrics))
+            .fallback(|| async { text(StatusCode::NOT_FOUND, "there is nothing at this path\n") });
+        let router = probes
+            .clone()
             .route("/v1/ws", get(handshake))
             .route("/v1/rpc", post(rpc))
             .route("/v1/screenshot.png", get(screenshot))
-            .route("/healthz", get(|| async { text(StatusCode::OK, "ok\n") }))
-            .route("/readyz", get(ready))
-            .fallback(|| async { text(StatusCode::NOT_FOUND, "there is nothing at this path\n") })
-            .with_state(Shared { service: Arc::clone(&service), websockets });
-        Self { service, router }
+            .with_state(shared.clone());
+        Self { service, router, probes: probes.with_state(shared) }
+    }
+
+    /// Counts somebody who was refused.
+    pub(super) fn refused(&self, reason: HttpRefusal) {
+        self.service.refused(reason);
     }
 
     async fn answer(&self, guard: &Guard, link: &Arc<Link>, request: hyper::Request<Incoming>) -> Response {
@@ -101,10 +117,14 @@ impl Http {
                 }
                 parts.extensions.insert(Arc::clone(link));
                 let request = Request::from_parts(parts, Body::new(body));
-                let answered: Result<Response, Infallible> = self.router.clone().oneshot(request).await;
+                let router = if guard.trust() == Trust::Probe { &self.probes } else { &self.router };
+                let answered: Result<Response, Infallible> = router.clone().oneshot(request).await;
                 answered.unwrap_or_else(|never| match never {})
             }
-            Err(refusal) => refused(refusal),
+            Err(refusal) => {
+                self.refused(refusal.into());
+                refused(refusal)
+            }
         };
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -155,6 +175,12 @@ pub(super) async fn serve_connection(
             }
         };
         if let Err(error) = outcome {
+            // What is no HTTP never comes to the guard.
+            if error.is_parse() {
+                http.refused(HttpRefusal::Malformed);
+            } else if error.is_timeout() {
+                http.refused(HttpRefusal::TimedOut);
+            }
             tracing::debug!(%error, "a connection ended early");
         }
     }
@@ -162,7 +188,9 @@ pub(super) async fn serve_connection(
     let Ok(upgraded) = on.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let open = |outbox| http.service.open(principal, outbox);
-    websocket::run(parts.io.into_inner(), parts.read_buf.to_vec(), open, until_stopped(&mut stopped)).await;
+    let stopped = until_stopped(&mut stopped);
+    let why = websocket::run(parts.io.into_inner(), parts.read_buf.to_vec(), open, stopped).await;
+    http.service.closed(why);
     drop(place);
 }
 
@@ -196,7 +224,11 @@ async fn handshake(State(shared): State<Shared>, request: Request) -> Response {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
         return response;
     }
-    let accepted = match upgrade::accept(&parts) {
+    let accepted = upgrade::accept(&parts);
+    if accepted.is_err() {
+        shared.service.refused(HttpRefusal::Upgrade);
+    }
+    let accepted = match accepted {
         Ok(accepted) => accepted,
         Err(UpgradeRefusal::Malformed(rule)) => return text(StatusCode::BAD_REQUEST, &format!("{rule}\n")),
         Err(UpgradeRefusal::Required) => {
@@ -216,6 +248,7 @@ async fn handshake(State(shared): State<Shared>, request: Request) -> Response {
         return internal();
     };
     let Ok(place) = Arc::clone(&shared.websockets).try_acquire_owned() else {
+        shared.service.refused(HttpRefusal::TooManyWebSockets);
         return text(StatusCode::SERVICE_UNAVAILABLE, "all 16 places for WebSocket connections are taken\n");
     };
     *lock(&link.upgrade) = Some(Upgrade { on, principal, place });
@@ -233,7 +266,11 @@ async fn handshake(State(shared): State<Shared>, request: Request) -> Response {
 
 async fn rpc(State(shared): State<Shared>, mut request: Request) -> Response {
     let Some(principal) = request.extensions_mut().remove::<Principal>() else { return internal() };
-    let too_large = || text(StatusCode::PAYLOAD_TOO_LARGE, "a message may have 262144 bytes\n");
+    let refused = |status, message| {
+        shared.service.refused(HttpRefusal::Body);
+        text(status, message)
+    };
+    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "a message may have 262144 bytes\n");
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > limits::MESSAGE_BYTES as u64) {
         return too_large();
@@ -242,8 +279,8 @@ async fn rpc(State(shared): State<Shared>, mut request: Request) -> Response {
     let message = match tokio::time::timeout(limits::MESSAGE_TIME, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-        Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the body does not end as its headers say\n"),
-        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "a message must be complete within 10 s\n"),
+        Ok(Err(_)) => return refused(StatusCode::BAD_REQUEST, "the body does not end as its headers say\n"),
+        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "a message must be complete within 10 s\n"),
     };
     let answer = shared.service.rpc(principal, message.into()).await;
     content(StatusCode::OK, "application/json", answer)
@@ -262,6 +299,10 @@ async fn ready(State(shared): State<Shared>) -> Response {
         Ok(()) => text(StatusCode::OK, "ready\n"),
         Err(failure) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{}\n", failure.message)),
     }
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    content(StatusCode::OK, OPEN_METRICS, shared.service.metrics())
 }
 
 fn refused(refusal: Refusal) -> Response {

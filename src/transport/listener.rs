@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    protocol::{address::ListenAddress, limits},
+    protocol::{address::ListenAddress, carrying::HttpRefusal, limits},
     transport::{
         bridge,
         guard::{Guard, Trust},
@@ -46,6 +46,16 @@ pub struct BindError {
 #[derive(Debug)]
 pub struct Listener {
     kind: Kind,
+    serves: Serves,
+}
+
+/// What a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Serves {
+    /// The contract, to whoever may.
+    Controllers,
+    /// How the server is, to anybody.
+    Probes,
 }
 
 #[derive(Debug)]
@@ -64,7 +74,13 @@ impl Listener {
             let address = listener.local_addr()?;
             Ok(Kind::Tcp { listener: TcpListener::from_std(listener)?, address })
         };
-        bind().map(|kind| Self { kind }).map_err(|source| BindError { address: ListenAddress::Tcp(address), source })
+        let failed = |source| BindError { address: ListenAddress::Tcp(address), source };
+        bind().map(|kind| Self { kind, serves: Serves::Controllers }).map_err(failed)
+    }
+
+    /// Binds a TCP address for `/healthz`, `/readyz` and `/metrics` alone. Needs a tokio runtime.
+    pub fn probe(address: SocketAddr) -> Result<Self, BindError> {
+        Ok(Self { serves: Serves::Probes, ..Self::tcp(address)? })
     }
 
     /// Binds a Unix socket with mode 0600; its file goes with the listener. Needs a tokio runtime.
@@ -73,12 +89,13 @@ impl Listener {
             let (listener, file) = unix_socket::listen(&path)?;
             Ok(Kind::Unix { listener: UnixListener::from_std(listener)?, file })
         };
-        bind().map(|kind| Self { kind }).map_err(|source| BindError { address: ListenAddress::Unix(path), source })
+        let kind = bind().map_err(|source| BindError { address: ListenAddress::Unix(path), source })?;
+        Ok(Self { kind, serves: Serves::Controllers })
     }
 
     /// One connection over two descriptors of any kind, which only the host holds.
     pub fn stdio(read: OwnedFd, write: OwnedFd) -> Self {
-        Self { kind: Kind::Stdio { read, write } }
+        Self { kind: Kind::Stdio { read, write }, serves: Serves::Controllers }
     }
 
     /// What the ready line names: the real port, not 0.
@@ -91,8 +108,8 @@ impl Listener {
     }
 }
 
-/// Serves until `shutdown` resolves, or until standard input's connection has ended and there is no other listener. Then
-/// the listeners close, connections are told 1001 and end within a second.
+/// Serves until `shutdown` resolves, or until standard input's connection has ended and there is no other listener but one for
+/// probes. Then the listeners close, connections are told 1001 and end within a second.
 pub async fn serve(
     listeners: Vec<Listener>,
     service: Arc<dyn Service>,
@@ -101,13 +118,19 @@ pub async fn serve(
 ) {
     let (stop, stopped) = watch::channel(false);
     let http = Arc::new(Http::new(service));
-    let unauthenticated = Arc::new(Semaphore::new(limits::CONNECTIONS_UNAUTHENTICATED));
-    let mut loops = JoinSet::new();
+    let places = || Arc::new(Semaphore::new(limits::CONNECTIONS_UNAUTHENTICATED));
+    // Neither probes nor controllers can take the places of the others.
+    let (unauthenticated, probing) = (places(), places());
+    let (mut loops, mut probes) = (JoinSet::new(), JoinSet::new());
     for listener in listeners {
+        let (loops, unauthenticated) = match listener.serves {
+            Serves::Controllers => (&mut loops, &unauthenticated),
+            Serves::Probes => (&mut probes, &probing),
+        };
         let front = Front {
             guard: Arc::new(guard_of(&listener, &settings)),
             http: Arc::clone(&http),
-            unauthenticated: Arc::clone(&unauthenticated),
+            unauthenticated: Arc::clone(unauthenticated),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             stopped: stopped.clone(),
         };
@@ -124,9 +147,13 @@ pub async fn serve(
     }
     stop.send_replace(true);
     while loops.join_next().await.is_some() {}
+    while probes.join_next().await.is_some() {}
 }
 
 fn guard_of(listener: &Listener, settings: &HttpSettings) -> Guard {
+    if listener.serves == Serves::Probes {
+        return Guard::probe();
+    }
     match &listener.kind {
         Kind::Tcp { address, .. } => Guard::tcp(*address, &settings.allowed_hosts, &settings.allowed_origins),
         Kind::Unix { .. } => Guard::local(Trust::Token, &settings.allowed_origins),
@@ -197,7 +224,10 @@ impl Front {
     fn admit(&self, stream: Stream, connections: &mut JoinSet<()>) {
         if let Ok(slot) = Arc::clone(&self.unauthenticated).try_acquire_owned() {
             connections.spawn(self.connection(stream, Some(slot)));
-        } else if let Ok(slot) = Arc::clone(&self.refusals).try_acquire_owned() {
+            return;
+        }
+        self.http.refused(HttpRefusal::TooManyConnections);
+        if let Ok(slot) = Arc::clone(&self.refusals).try_acquire_owned() {
             connections.spawn(refuse(stream, slot));
         }
     }

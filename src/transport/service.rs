@@ -3,7 +3,11 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::{
-    protocol::{error::Failure, identity::Principal},
+    protocol::{
+        carrying::{Closing, HttpRefusal},
+        error::Failure,
+        identity::Principal,
+    },
     transport::outbox::Outbox,
 };
 
@@ -24,8 +28,17 @@ pub trait Service: Send + Sync + 'static {
     /// Answers `GET /v1/screenshot.png`.
     fn screenshot(self: Arc<Self>, principal: Principal) -> ServiceFuture<Result<Vec<u8>, Failure>>;
 
-    /// Whether the display answers right now: one round trip. The message says why not.
+    /// Whether the display answers: a round trip of the last second. The message says why not.
     fn ready(self: Arc<Self>) -> ServiceFuture<Result<(), Failure>>;
+
+    /// Answers `GET /metrics`: text of `OpenMetrics`.
+    fn metrics(&self) -> String;
+
+    /// Somebody was refused before there was a request to answer.
+    fn refused(&self, reason: HttpRefusal);
+
+    /// A WebSocket has ended.
+    fn closed(&self, reason: Closing);
 }
 
 /// One WebSocket session. Dropping it ends the session: its requests are cancelled and what it held is released.

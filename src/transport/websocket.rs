@@ -27,7 +27,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    protocol::limits,
+    protocol::{carrying::Closing, limits},
     transport::{
         frame_socket::{CONTROL_BYTES, FrameSocket},
         frame_writer::{self, FrameWriter},
@@ -54,13 +54,13 @@ const CLOSE_PROTOCOL: u16 = 1002;
 const CLOSE_NOT_TEXT: u16 = 1007;
 const CLOSE_TOO_BIG: u16 = 1009;
 
-/// Runs a connection to its end. `early` is what followed the handshake in the same read.
+/// Runs a connection to its end and says why it came. `early` is what followed the handshake in the same read.
 pub(super) async fn run(
     stream: Stream,
     early: Vec<u8>,
     open: impl FnOnce(Outbox) -> Box<dyn Connection>,
     shutdown: impl Future<Output = ()>,
-) {
+) -> Closing {
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READ_BUFFER;
     config.write_buffer_size = 0;
@@ -79,6 +79,7 @@ pub(super) async fn run(
         writer: FrameWriter::default(),
         outbox,
         state: State::Open(open(sender)),
+        why: None,
         pinged: None,
         timer: Box::pin(tokio::time::sleep_until(now + limits::PING_INTERVAL)),
     };
@@ -87,11 +88,12 @@ pub(super) async fn run(
     std::future::poll_fn(|context| {
         if !stopping && shutdown.as_mut().poll(context).is_ready() {
             stopping = true;
-            session.close(Some(CLOSE_GOING_AWAY), "the server is shutting down");
+            session.end(CLOSE_GOING_AWAY, "the server is shutting down");
         }
         session.poll(context)
     })
     .await;
+    session.why.unwrap_or(Closing::Gone)
 }
 
 struct Session {
@@ -99,6 +101,8 @@ struct Session {
     writer: FrameWriter,
     outbox: OutboxReader,
     state: State,
+    /// Why it ends, once that is known; nothing when the peer just goes away.
+    why: Option<Closing>,
     /// When the last ping was queued.
     pinged: Option<Instant>,
     /// Armed at or before the next deadline; moved only when it fires, not at every message.
@@ -145,7 +149,7 @@ impl Session {
             if let State::Open(_) = self.state
                 && let Some(Ending { code, reason }) = self.outbox.ending()
             {
-                self.close(Some(code), &reason);
+                self.end(code, &reason);
                 continue;
             }
             if let State::Closing(_) = self.state
@@ -179,6 +183,7 @@ impl Session {
                     Message::Text(text) => connection.text(&text),
                     Message::Binary(bytes) => connection.binary(&bytes),
                     Message::Close(frame) => {
+                        self.why.get_or_insert(Closing::ByPeer);
                         self.close(frame.map(|frame| frame.code.into()), "");
                         return Read::Drained;
                     }
@@ -187,7 +192,7 @@ impl Session {
                 },
                 Poll::Ready(Some(Err(error))) => match complaint(&error) {
                     Some((code, reason)) => {
-                        self.close(Some(code), reason);
+                        self.end(code, reason);
                         return Read::Drained;
                     }
                     None => return Read::Gone,
@@ -218,6 +223,12 @@ impl Session {
                 Poll::Pending => return Ok(()),
             }
         }
+    }
+
+    /// Ends the session for a reason of ours.
+    fn end(&mut self, code: u16, reason: &str) {
+        self.why.get_or_insert(why(code));
+        self.close(Some(code), reason);
     }
 
     /// Ends the session and queues the last words behind what is queued by now. Again: only hurries.
@@ -261,8 +272,9 @@ impl Session {
                 return Due::Over;
             }
             if socket.clock.deadline().is_some_and(|deadline| deadline <= now) {
-                self.close(Some(CLOSE_POLICY), "a message must be complete within 10 s of its first byte");
+                self.end(CLOSE_POLICY, "a message must be complete within 10 s of its first byte");
             } else if now >= socket.heard + limits::PEER_DEAD_AFTER {
+                self.why.get_or_insert(Closing::Silent);
                 return Due::Over;
             } else {
                 self.pinged = Some(now);
@@ -290,6 +302,19 @@ enum Due {
     Changed,
     /// The connection is over.
     Over,
+}
+
+/// What a code of ours says to whoever counts.
+const fn why(code: u16) -> Closing {
+    match code {
+        CLOSE_GOING_AWAY => Closing::GoingAway,
+        CLOSE_PROTOCOL => Closing::Protocol,
+        CLOSE_NOT_TEXT => Closing::NotText,
+        CLOSE_TOO_BIG => Closing::TooBig,
+        CLOSE_OVERLOADED => Closing::Overloaded,
+        // The one that is left.
+        _ => Closing::Policy,
+    }
 }
 
 /// The close code and reason for what the parser found, or `None` when there is nobody left to tell.

@@ -78,6 +78,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_tungstenite", &["transport"]),
     ("tower", &["transport"]),
     ("clap", &["cli", "config"]),
+    ("prometheus_client", &["observe"]),
     // One place reads the environment, so that what a flag, a variable and the file say is settled there.
     ("std::env", &["config", "main"]),
     // Deskhand offers no shell: one module starts processes.

@@ -34,7 +34,7 @@ pub mod echo;
 use client::Duplex;
 pub use client::{Client, Received, frame, within};
 use echo::EchoService;
-pub use echo::{Echo, Event, SCREENSHOT};
+pub use echo::{Counted, Echo, Event, SCREENSHOT};
 
 /// The token of every test server.
 pub const TOKEN: &str = "5a0c1f7be29d4836af0153c6d8e97b204fc3a1d65e8b7092c4d3f1a6b5e80912";
@@ -74,6 +74,7 @@ pub struct Server {
     pub address: Option<ListenAddress>,
     pub echo: Arc<Echo>,
     pub events: mpsc::UnboundedReceiver<Event>,
+    pub counted: mpsc::UnboundedReceiver<Counted>,
     pub outboxes: mpsc::UnboundedReceiver<Outbox>,
     pub directory: tempfile::TempDir,
     settings: HttpSettings,
@@ -95,7 +96,9 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         let (events_in, events) = mpsc::unbounded_channel();
         let (outboxes_in, outboxes) = mpsc::unbounded_channel();
-        let echo = Arc::new(Echo { texts: AtomicUsize::new(0), ready, events: events_in, outboxes: outboxes_in });
+        let (counted_in, counted) = mpsc::unbounded_channel();
+        let texts = AtomicUsize::new(0);
+        let echo = Arc::new(Echo { texts, ready, events: events_in, counted: counted_in, outboxes: outboxes_in });
         let listener = match carrier {
             Carrier::Tcp => Some(Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap()),
             Carrier::Unix => Some(Listener::unix(directory.path().join("socket")).unwrap()),
@@ -107,6 +110,7 @@ impl Server {
             address: listener.as_ref().map(Listener::address),
             echo,
             events,
+            counted,
             outboxes,
             directory,
             settings,
@@ -198,6 +202,10 @@ impl Server {
 
     pub async fn event(&mut self) -> Event {
         within(self.events.recv()).await.unwrap()
+    }
+
+    pub async fn counted(&mut self) -> Counted {
+        within(self.counted.recv()).await.unwrap()
     }
 
     pub async fn outbox(&mut self) -> Outbox {

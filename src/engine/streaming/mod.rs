@@ -27,6 +27,7 @@ use super::{
     state::Engine,
 };
 use crate::{
+    observe::metrics::Metrics,
     protocol::{
         answer_text,
         error::{ErrorKind, Failure},
@@ -49,6 +50,7 @@ pub struct Subscription {
     /// What the session's coordinates are; they do not change any more once it has subscribed.
     screen: ScreenFit,
     space: CoordinateSpace,
+    metrics: Arc<Metrics>,
     /// Held while a frame is made and sent, so that frames leave in the order in which they are counted.
     pacing: Mutex<Pacing>,
 }
@@ -66,7 +68,12 @@ impl Subscription {
     /// Sends an event and what it names, if the reader keeps up.
     fn offer(&self, event: Event, attachments: Vec<BinaryMessage>) -> Result<Offered, Closed> {
         let text = answer_text::event(&EventParams { subscription: self.number, event });
-        self.outbox.offer(Outgoing { attachments, text: text.into() })
+        let bytes: usize = attachments.iter().map(BinaryMessage::bytes).sum();
+        let offered = self.outbox.offer(Outgoing { attachments, text: text.into() })?;
+        if offered == Offered::Queued {
+            self.metrics.streamed(bytes as u64);
+        }
+        Ok(offered)
     }
 }
 
@@ -128,6 +135,7 @@ impl Subscriptions {
             attachments: client.attachments(),
             screen: options.screen.unwrap_or(engine.screen),
             space: options.space,
+            metrics: Arc::clone(&engine.metrics),
             pacing: Mutex::default(),
         });
         state.open.insert(number, Open { subscription, task: None });

@@ -17,8 +17,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Mutex, PoisonError,
         mpsc::{SyncSender, sync_channel},
     },
     thread::JoinHandle,
@@ -31,7 +30,7 @@ use tokio::sync::oneshot;
 use self::{
     chain::{Chain, RootKey},
     storage::{FileStorage, Last, Rotation, StandardOutput, Storage, SystemLog},
-    writer::{Entry, Health, Start, Wants, Writer},
+    writer::{Entry, Health, Losses, Start, Wants, Writer},
 };
 use crate::protocol::{
     audit::{ActionType, AuditDetails, AuditMode, AuditPlace, Head, Outcome, Record},
@@ -131,7 +130,7 @@ struct Recorder {
     thread: Mutex<Option<JoinHandle<()>>>,
     mode: AuditMode,
     details: AuditDetails,
-    lost: Arc<AtomicU64>,
+    losses: Losses,
     health: Health,
 }
 
@@ -164,8 +163,8 @@ impl Audit {
         };
         let start = Start { boot: boot.to_owned(), seq: previous.seq + 1, chain };
         let chain = Chain::start(&key.unwrap_or(RootKey::none()), boot, previous.seq, previous.head);
-        let (lost, health) = (Arc::new(AtomicU64::new(0)), Health::default());
-        let mut writer = Writer::new(storage, chain, start, Arc::clone(&lost), health.clone());
+        let (losses, health) = (Losses::default(), Health::default());
+        let mut writer = Writer::new(storage, chain, start, losses.clone(), health.clone());
         writer.begin(&first).map_err(AuditError::Begin)?;
         let (sender, entries) = sync_channel(CHANNEL);
         let thread = std::thread::Builder::new()
@@ -173,7 +172,9 @@ impl Audit {
             .spawn(move || writer.run(&entries))
             .map_err(AuditError::Begin)?;
         let sender = Mutex::new(Some(sender));
-        Ok(Self { recorder: Some(Recorder { sender, thread: Mutex::new(Some(thread)), mode, details, lost, health }) })
+        Ok(Self {
+            recorder: Some(Recorder { sender, thread: Mutex::new(Some(thread)), mode, details, losses, health }),
+        })
     }
 
     /// The word of the ready line.
@@ -190,9 +191,9 @@ impl Audit {
         self.recorder.as_ref().map(|recorder| recorder.details)
     }
 
-    /// How many records could not be kept and are not recorded as lost yet.
+    /// How many records could not be kept since the start.
     pub fn lost(&self) -> u64 {
-        self.recorder.as_ref().map_or(0, |recorder| recorder.lost.load(Ordering::Relaxed))
+        self.recorder.as_ref().map_or(0, |recorder| recorder.losses.since_start())
     }
 
     /// Records what is about to be done. When this returns, the record is on the disk; its number.
@@ -211,7 +212,7 @@ impl Audit {
             (Some(place), _) => Ok(Some(place.seq)),
             (None, AuditMode::Strict) => Err(unavailable()),
             (None, AuditMode::Available) => {
-                recorder.lost.fetch_add(1, Ordering::Relaxed);
+                recorder.losses.count(1);
                 Ok(None)
             }
         }
@@ -275,7 +276,7 @@ impl Recorder {
     fn send_or_count(&self, entry: Entry) -> Sent {
         let sent = self.send(entry);
         if sent == Sent::No {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.losses.count(1);
         }
         sent
     }

@@ -71,6 +71,33 @@ impl Health {
     }
 }
 
+/// Records that are gone for good.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Losses(Arc<[AtomicU64; 2]>);
+
+impl Losses {
+    /// So many more.
+    pub(super) fn count(&self, records: u64) {
+        for count in &*self.0 {
+            count.fetch_add(records, Ordering::Relaxed);
+        }
+    }
+
+    /// All of them.
+    pub(super) fn since_start(&self) -> u64 {
+        self.0[0].load(Ordering::Relaxed)
+    }
+
+    /// Those that no record tells of yet.
+    pub(super) fn untold(&self) -> u64 {
+        self.0[1].load(Ordering::Relaxed)
+    }
+
+    fn told(&self, records: u64) {
+        self.0[1].fetch_sub(records, Ordering::Relaxed);
+    }
+}
+
 /// What writes.
 pub(super) struct Writer<S> {
     storage: S,
@@ -80,8 +107,7 @@ pub(super) struct Writer<S> {
     heading: Option<Record>,
     /// What could not be written yet.
     backlog: Vec<Record>,
-    /// Records that are gone for good, and not recorded as such yet.
-    lost: Arc<AtomicU64>,
+    losses: Losses,
     health: Health,
     state: State,
 }
@@ -111,8 +137,8 @@ struct Line<'a> {
 }
 
 impl<S: Storage> Writer<S> {
-    pub(super) const fn new(storage: S, chain: Chain, start: Start, lost: Arc<AtomicU64>, health: Health) -> Self {
-        Self { storage, chain, start, heading: None, backlog: Vec::new(), lost, health, state: State::Durable }
+    pub(super) const fn new(storage: S, chain: Chain, start: Start, losses: Losses, health: Health) -> Self {
+        Self { storage, chain, start, heading: None, backlog: Vec::new(), losses, health, state: State::Durable }
     }
 
     /// Writes the first record of a start.
@@ -155,7 +181,7 @@ impl<S: Storage> Writer<S> {
         self.rotate();
         let is_durable = batch.is_empty() || batch.iter().any(|entry| matches!(entry.wants, Wants::Durable(_)));
         let (mut chain, mut lines, mut places) = (self.chain.clone(), String::new(), Vec::new());
-        let lost = self.lost.load(Ordering::Relaxed);
+        let lost = self.losses.untold();
         if let Some(heading) = &self.heading {
             append(&mut chain, heading, &mut lines);
         }
@@ -182,7 +208,7 @@ impl<S: Storage> Writer<S> {
                 self.chain = chain;
                 self.heading = None;
                 self.backlog.clear();
-                self.lost.fetch_sub(lost, Ordering::Relaxed);
+                self.losses.told(lost);
                 self.state = if is_durable { State::Durable } else { State::Written };
                 for (entry, place) in batch.into_iter().zip(places) {
                     answer(entry.wants, Some(place));
@@ -209,7 +235,7 @@ impl<S: Storage> Writer<S> {
                     if self.backlog.len() < BACKLOG {
                         self.backlog.push(entry.record);
                     } else {
-                        self.lost.fetch_add(1, Ordering::Relaxed);
+                        self.losses.count(1);
                     }
                 }
             }

@@ -70,7 +70,7 @@ impl Storage for Disk {
 fn writer(disk: &Disk) -> Writer<Disk> {
     let chain = Chain::start(&RootKey::none(), "boot", 0, Head::NONE);
     let start = Start { boot: "boot".to_owned(), seq: 1, chain: "unkeyed" };
-    Writer::new(disk.clone(), chain, start, Arc::default(), Health::default())
+    Writer::new(disk.clone(), chain, start, Losses::default(), Health::default())
 }
 
 fn record(name: &str) -> Record {
@@ -159,12 +159,12 @@ fn what_cannot_be_kept_any_more_is_counted_and_the_count_recorded() {
     for number in 0..BACKLOG + 7 {
         writer.write(vec![Entry { record: record(&number.to_string()), wants: Wants::Nothing }]);
     }
-    assert_eq!(writer.lost.load(Ordering::Relaxed), 7);
+    assert_eq!(writer.losses.untold(), 7);
     disk.fails(false);
     writer.write(Vec::new());
     assert_eq!(disk.lines().len(), BACKLOG + 1);
     assert_eq!(disk.lines()[0]["details"], serde_json::json!({"event": "records_lost", "count": 7}));
-    assert_eq!(writer.lost.load(Ordering::Relaxed), 0);
+    assert_eq!(writer.losses.untold(), 0);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::{
 
 use deskhand::{
     protocol::{
+        carrying::{Closing, HttpRefusal},
         error::Failure,
         identity::{Principal, Role},
         message::{BinaryKind, BinaryMessage},
@@ -31,12 +32,20 @@ pub enum Event {
     Dropped,
 }
 
+/// What the service was told to count, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Counted {
+    Refused(HttpRefusal),
+    Closed(Closing),
+}
+
 /// Answers each text with itself. `big N` is answered with N bytes, `attach N` with a binary message of N bytes and
 /// a text, `flood N` with N answers of a MiB.
 pub struct Echo {
     pub texts: AtomicUsize,
     pub ready: Result<(), Failure>,
     pub events: mpsc::UnboundedSender<Event>,
+    pub counted: mpsc::UnboundedSender<Counted>,
     pub outboxes: mpsc::UnboundedSender<Outbox>,
 }
 
@@ -67,6 +76,18 @@ impl Service for EchoService {
     fn screenshot(self: Arc<Self>, _principal: Principal) -> ServiceFuture<Result<Vec<u8>, Failure>> {
         let ready = self.0.ready.clone();
         Box::pin(async move { ready.map(|()| b"png".to_vec()) })
+    }
+
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
+
+    fn refused(&self, reason: HttpRefusal) {
+        self.0.counted.send(Counted::Refused(reason)).ok();
+    }
+
+    fn closed(&self, reason: Closing) {
+        self.0.counted.send(Counted::Closed(reason)).ok();
     }
 
     fn ready(self: Arc<Self>) -> ServiceFuture<Result<(), Failure>> {
