@@ -63,7 +63,10 @@ fn a_task_its_actions_and_its_mistakes_are_counted() {
     assert!(after.value("deskhand_picture_bytes_total", &[("way", "answer")]) > 0.0);
 }
 
-fn assert_counts(scrape: &Scrape, rows: &[(&str, &[(&str, &str)], f64)]) {
+/// A name, labels and the value that a series is to have.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
+fn assert_counts(scrape: &Scrape, rows: &[Row<'_>]) {
     for (name, labels, expected) in rows {
         let value = scrape.value(name, labels);
         assert!((value - expected).abs() < f64::EPSILON, "{name}{labels:?} is {value}, not {expected}");

@@ -94,8 +94,8 @@ impl Prometheus {
 
     /// The series that an expression comes to now.
     fn query(&self, expression: &str) -> Vec<Value> {
-        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        self.api(&format!("query?query={encoded}"))["result"].as_array().unwrap().clone()
+        let encoded: Vec<String> = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        self.api(&format!("query?query={}", encoded.concat()))["result"].as_array().unwrap().clone()
     }
 
     /// The value of the one series, once it has been scraped.

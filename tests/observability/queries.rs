@@ -1,8 +1,8 @@
-//! The names in PromQL expressions, and whether a scrape has them.
+//! The names in `PromQL` expressions, and whether a scrape has them.
 
 use super::scrape::{Sample, Scrape};
 
-/// The words of PromQL that are used, and the labels by which is grouped: whatever else stands there has to be a metric.
+/// The words of `PromQL` that are used, and the labels by which is grouped: whatever else stands there has to be a metric.
 const WORDS: &[&str] = &[
     "sum",
     "by",
