@@ -15,7 +15,7 @@ use super::{client::Client, outcome::Reply, state::Engine};
 use crate::{
     config::audit::{AuditSettings, AuditTarget},
     exit::{Exit, Fatal},
-    observe::audit::{self, Audit, Opening, Target, storage::Rotation},
+    observe::audit::{self, Audit, Opened, Opening, Target, storage::Rotation},
     protocol::{
         audit::{ActionType, AuditDetails, AuditPlace, Outcome, Record},
         call::{Call, Prepared},
@@ -48,8 +48,8 @@ struct Attempts {
 ///
 /// # Errors
 /// Why it cannot be kept: the server must not start then.
-pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Audit, Fatal> {
-    let Some(settings) = settings else { return Ok(Audit::default()) };
+pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Option<Opened>, Fatal> {
+    let Some(settings) = settings else { return Ok(None) };
     let AuditSettings { target, mode, details, key, max_bytes, keep } = settings;
     let failed = |message: String| Fatal::new(Exit::Audit, message);
     let key = key.as_deref().map(audit::read_key).transpose().map_err(failed)?;
@@ -70,7 +70,16 @@ pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Audit, Fatal
         .with("mode", json!(mode))
         .with("details", json!(details));
     let opening = Opening { target, key, mode: *mode, details: *details, boot, first };
-    Audit::open(opening).map_err(|error| failed(error.to_string()))
+    Opened::open(opening).map(Some).map_err(|error| failed(error.to_string()))
+}
+
+/// Begins to take records.
+///
+/// # Errors
+/// Why there is no thread for it.
+pub fn start(opened: Option<Opened>) -> Result<Audit, Fatal> {
+    let started = opened.map_or_else(|| Ok(Audit::default()), Opened::start);
+    started.map_err(|error| Fatal::new(Exit::Audit, error.to_string()))
 }
 
 impl Recording {

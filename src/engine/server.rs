@@ -101,7 +101,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         notch: settings.pixels_per_notch,
         ownership,
         boot,
-        audit,
+        audit: recording::start(audit)?,
     }));
 
     let (stop, stopped) = oneshot::channel::<()>();

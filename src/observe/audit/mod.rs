@@ -134,13 +134,22 @@ struct Recorder {
     health: Health,
 }
 
-impl Audit {
+/// An audit whose start is recorded and whose thread has not begun: what confines the process has to come before any thread.
+pub struct Opened {
+    writer: Writer<Box<dyn Storage>>,
+    mode: AuditMode,
+    details: AuditDetails,
+    losses: Losses,
+    health: Health,
+}
+
+impl Opened {
     /// Opens it and records the start.
     ///
     /// # Errors
     /// Why it cannot be kept.
     pub fn open(opening: Opening<'_>) -> Result<Self, AuditError> {
-        let (storage, last): (Box<dyn Storage>, Last) = match &opening.target {
+        let (storage, previous): (Box<dyn Storage>, Last) = match &opening.target {
             Target::File { path, rotation } => {
                 let (file, last) = FileStorage::open(path, *rotation)?;
                 (Box::new(file), last)
@@ -148,35 +157,41 @@ impl Audit {
             Target::StandardOutput => (Box::new(StandardOutput), Last { seq: 0, head: Head::NONE, torn: 0 }),
             Target::SystemLog => (Box::new(SystemLog::open()?), Last { seq: 0, head: Head::NONE, torn: 0 }),
         };
-        Self::begin(opening, storage, last)
-    }
-
-    fn begin(opening: Opening<'_>, storage: Box<dyn Storage>, previous: Last) -> Result<Self, AuditError> {
         let Opening { key, mode, details, boot, first, .. } = opening;
         let chain = if key.is_some() { KEYED } else { UNKEYED };
-        let first = first.with("event", "start").with("boot", boot).with("chain", chain);
-        let first = if previous.torn > 0 { first.with("torn_bytes", previous.torn) } else { first };
+        let mut first = first.with("event", "start").with("boot", boot).with("chain", chain);
+        if previous.torn > 0 {
+            first = first.with("torn_bytes", previous.torn);
+        }
         let place = AuditPlace { seq: previous.seq, head: previous.head };
-        let first = match serde_json::to_value(place) {
-            Ok(place) if previous.seq > 0 => first.with("previous", place),
-            _ => first,
-        };
+        if let (true, Ok(place)) = (previous.seq > 0, serde_json::to_value(place)) {
+            first = first.with("previous", place);
+        }
         let start = Start { boot: boot.to_owned(), seq: previous.seq + 1, chain };
         let chain = Chain::start(&key.unwrap_or(RootKey::none()), boot, previous.seq, previous.head);
         let (losses, health) = (Losses::default(), Health::default());
         let mut writer = Writer::new(storage, chain, start, losses.clone(), health.clone());
         writer.begin(&first).map_err(AuditError::Begin)?;
+        Ok(Self { writer, mode, details, losses, health })
+    }
+
+    /// Begins to take records.
+    ///
+    /// # Errors
+    /// The system's, about the thread.
+    pub fn start(self) -> Result<Audit, AuditError> {
+        let Self { writer, mode, details, losses, health } = self;
         let (sender, entries) = sync_channel(CHANNEL);
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run(&entries))
             .map_err(AuditError::Begin)?;
-        let sender = Mutex::new(Some(sender));
-        Ok(Self {
-            recorder: Some(Recorder { sender, thread: Mutex::new(Some(thread)), mode, details, losses, health }),
-        })
+        let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(Some(thread)));
+        Ok(Audit { recorder: Some(Recorder { sender, thread, mode, details, losses, health }) })
     }
+}
 
+impl Audit {
     /// The word of the ready line.
     pub fn mode(&self) -> &'static str {
         match self.recorder.as_ref().map(|recorder| recorder.mode) {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FlockOperation, OFlags, flock},
+    fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with},
     io::Errno,
 };
 
@@ -197,7 +197,7 @@ impl Storage for FileStorage {
         }
         self.file.sync_data()?;
         let kept = earlier_name(&self.path, last);
-        fs::rename(&self.path, &kept)?;
+        put_aside(&self.path, &kept)?;
         let begun = open(&self.path, OpenOptions::new().create_new(true)).and_then(|file| {
             flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive)?;
             Ok(file)
@@ -205,7 +205,7 @@ impl Storage for FileStorage {
         match begun {
             Ok(file) => self.file = file,
             Err(error) => {
-                fs::rename(&kept, &self.path)?;
+                put_aside(&kept, &self.path)?;
                 return Err(error);
             }
         }
@@ -226,6 +226,11 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     // A link could lead to a file of somebody else's.
     let flags = OFlags::NOFOLLOW.bits().cast_signed();
     options.read(true).write(true).mode(0o600).custom_flags(flags).open(path)
+}
+
+/// Gives a file another name, which nothing has yet: the one thing that the sandbox lets be renamed.
+fn put_aside(from: &Path, to: &Path) -> io::Result<()> {
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

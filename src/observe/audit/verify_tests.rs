@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    observe::audit::{Audit, Opening, Target, storage::Rotation},
+    observe::audit::{Opened, Opening, Target, storage::Rotation},
     protocol::audit::{ActionType, AuditDetails, AuditMode, Outcome, Record},
 };
 
@@ -22,7 +22,7 @@ fn record(action: ActionType) -> Record {
 
 /// One start of the server, with so many records between its first and its last.
 fn run(path: &Path, key: Option<RootKey>, boot: &str, records: u64, rotation: Rotation) {
-    let audit = Audit::open(Opening {
+    let audit = Opened::open(Opening {
         target: Target::File { path: path.to_owned(), rotation },
         key,
         mode: AuditMode::Strict,
@@ -30,6 +30,7 @@ fn run(path: &Path, key: Option<RootKey>, boot: &str, records: u64, rotation: Ro
         boot,
         first: record(ActionType::Config),
     })
+    .and_then(Opened::start)
     .unwrap();
     for number in 0..records {
         audit.note(record(ActionType::ToolUse).with("number", number));
