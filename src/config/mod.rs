@@ -28,7 +28,7 @@ use crate::{
 use arguments::ServeArguments;
 use display::DisplayChoice;
 use token::{Token, TokenError};
-use values::{Host, LogLevel, Origin};
+use values::{Host, LogLevel, Origin, SandboxChoice};
 
 /// Where `deskhand token new` writes without a FILE: in the current directory, where its user sees it.
 pub const DEFAULT_TOKEN_FILE: &str = "deskhand.token";
@@ -58,6 +58,8 @@ pub struct Settings {
     pub tasks: TaskRule,
     /// Where what must survive a restart is kept.
     pub state: Option<PathBuf>,
+    /// Whether the server confines itself.
+    pub sandbox: SandboxChoice,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -223,6 +225,7 @@ impl Settings {
             command: typed.command,
             tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },
             state: typed.state.as_deref().map(absolute).transpose()?,
+            sandbox: typed.sandbox.unwrap_or_default(),
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
     }

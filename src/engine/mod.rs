@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod replay;
 pub mod roster;
 pub mod run;
+mod sandbox;
 pub mod seen;
 pub mod server;
 pub mod service;

@@ -72,6 +72,8 @@ pub struct Engine {
     pub ownership: Ownership,
     /// Whom the server can reach of those who are connected.
     pub roster: Roster,
+    /// What the process has confined itself to, for `display.info`.
+    pub sandbox: &'static str,
     /// Where the tokens of the month are kept; nowhere without `--state`.
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
@@ -124,6 +126,7 @@ impl Engine {
             notch,
             ownership,
             roster: Roster::default(),
+            sandbox: "off",
             usage_store,
             tokens: RwLock::new(tokens),
         })
