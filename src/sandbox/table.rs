@@ -126,7 +126,7 @@ pub(super) const TABLE: &[Row] = &[
     only(libc::SYS_clone, SERVER, &[&[is(0, THREAD)]], "threads, never processes"),
     any(libc::SYS_set_robust_list, SERVER, "glibc: a thread starts"),
     any(libc::SYS_rseq, SERVER, "glibc: a thread starts"),
-    any(libc::SYS_sigaltstack, SERVER, "std: each thread's stack for a stack overflow"),
+    any(libc::SYS_sigaltstack, BOTH, "std: each thread's stack for a stack overflow"),
     any(libc::SYS_sched_getaffinity, SERVER, "std and glibc: where a thread's stack is, how many processors there are"),
     any(libc::SYS_sched_yield, SERVER, "std: a channel that is being written"),
     any(libc::SYS_futex, BOTH, "locks and channels between threads"),
@@ -156,6 +156,7 @@ pub(super) const TABLE: &[Row] = &[
     any(libc::SYS_nanosleep, SERVER, "the same, as older libraries have it"),
     any(libc::SYS_getrandom, BOTH, "hash tables, names of sessions, WebSocket masks"),
     any(libc::SYS_getpid, BOTH, "desktop/evidence: we are no application; glibc: abort"),
+    any(libc::SYS_getuid, SERVER, "desktop/connection: whose X server we talk to"),
     any(libc::SYS_geteuid, SERVER, "desktop/input_method: who we are, to a bus"),
     any(libc::SYS_getrusage, SERVER, "desktop/evidence: what we use ourselves is no evidence"),
     // Files: for reading. What is written was opened before.

@@ -15,7 +15,9 @@ use std::{
     ffi::CStr,
     fs, io,
     net::{TcpListener, TcpStream},
+    ops::Not as _,
     process::{Command, ExitCode},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use deskhand::{
@@ -26,27 +28,59 @@ use deskhand::{
     protocol::units::NativePoint,
 };
 use libc::{c_int, c_long};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 /// A move to here panics.
 const PANIC: NativePoint = NativePoint { x: 1, y: 1 };
 /// A move to here tries everything that is forbidden, and prints what came of it.
 const INTRUDER: NativePoint = NativePoint { x: 2, y: 2 };
+/// A move to here only tries what this process outlives where it is not forbidden.
+const GENTLE_INTRUDER: NativePoint = NativePoint { x: 3, y: 3 };
+/// How often the display has been opened. An opening that `DESKHAND_FAULTY_OPENING` names panics.
+static OPENED: AtomicU32 = AtomicU32::new(0);
 
 fn main() -> ExitCode {
+    // The name of a call that this kernel does not have.
+    match std::env::var("DESKHAND_FAULTY_KERNEL").as_deref() {
+        Ok("seccomp") => take_away(libc::SYS_seccomp),
+        Ok("landlock") => take_away(libc::SYS_landlock_create_ruleset),
+        _ => {}
+    }
     cli::run(|start| server::serve_with(start, open))
 }
 
+/// Makes a system call fail as on a kernel without it, here and in all that is started from here.
+fn take_away(call: c_long) {
+    let architecture = std::env::consts::ARCH.try_into().expect("an architecture with filters");
+    let missing = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+    let rules = [(call, Vec::new())].into_iter().collect();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, missing, architecture).expect("a filter");
+    let program: BpfProgram = filter.try_into().expect("a program");
+    // Whoever started us may have taken it away before, and with it the way to do so again.
+    seccompiler::apply_filter(&program).ok();
+}
+
 fn open(target: &Target, attendance: Attendance) -> Result<Desktop, OpenError> {
+    let opening = OPENED.fetch_add(1, Ordering::Relaxed) + 1;
+    assert!(
+        std::env::var("DESKHAND_FAULTY_OPENING").is_ok_and(|faulty| faulty == opening.to_string()).not(),
+        "the fault that was asked for"
+    );
     let before_step = |step: &Step| match step {
         Step::Move(PANIC) => panic!("the fault that was asked for"),
-        Step::Move(INTRUDER) => println!("{}", serde_json::json!({"event": "tried", "outcomes": intrude()})),
+        Step::Move(INTRUDER) => tell(intrude(true)),
+        Step::Move(GENTLE_INTRUDER) => tell(intrude(false)),
         _ => {}
     };
     Desktop::open_all(target, attendance, Faults { before_step: Some(Box::new(before_step)), ..Faults::default() })
 }
 
+fn tell(outcomes: BTreeMap<&'static str, String>) {
+    println!("{}", serde_json::json!({"event": "tried", "outcomes": outcomes}));
+}
+
 /// Name → `done`, or the error.
-fn intrude() -> BTreeMap<&'static str, String> {
+fn intrude(without_mercy: bool) -> BTreeMap<&'static str, String> {
     let parent = std::os::unix::process::parent_id();
     let file = std::env::temp_dir().join(format!("deskhand-intruder-{parent}"));
     let mut outcomes = BTreeMap::new();
@@ -58,12 +92,13 @@ fn intrude() -> BTreeMap<&'static str, String> {
     note("read a file of this user", fs::read("/etc/hostname").or_else(|_| fs::read("/etc/passwd")).map(drop));
     note("list a directory", fs::read_dir("/").map(drop));
     note("write a file", fs::write(&file, "x"));
-    note("make a directory", fs::create_dir(&file));
-    note("remove a file", fs::remove_file("/tmp/.X11-unix/X0-nothing-there"));
+    note("remove a file", fs::remove_file(&file));
+    note("make a directory", fs::create_dir(&file).and_then(|()| fs::remove_dir(&file)));
     note("connect by TCP", TcpStream::connect("127.0.0.1:9").map(drop));
     note("listen on TCP", TcpListener::bind("127.0.0.1:0").map(drop));
-    note("read the memory of the supervisor", fs::read(format!("/proc/{parent}/environ")).map(drop));
-    for (name, number, arguments) in calls(parent) {
+    note("read the memory of the supervisor", fs::File::open(format!("/proc/{parent}/mem")).map(drop));
+    let calls = if without_mercy { calls(parent) } else { Vec::new() };
+    for (name, number, arguments) in calls {
         note(name, raw(number, arguments));
     }
     outcomes
