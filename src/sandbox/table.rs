@@ -157,6 +157,12 @@ pub(super) const TABLE: &[Row] = &[
     any(libc::SYS_getrandom, BOTH, "hash tables, names of sessions, WebSocket masks"),
     any(libc::SYS_getpid, BOTH, "desktop/evidence: we are no application; glibc: abort"),
     any(libc::SYS_getuid, SERVER, "desktop/connection: whose X server we talk to"),
+    // Those that can never fail: libraries (rustix in release builds) do not look whether they did.
+    any(libc::SYS_uname, SERVER, "x11rb: our host's name, which a cookie may be for"),
+    any(libc::SYS_getppid, SERVER, "nobody now; see above"),
+    any(libc::SYS_getgid, SERVER, "nobody now; see above"),
+    any(libc::SYS_getegid, SERVER, "nobody now; see above"),
+    any(libc::SYS_clock_getres, SERVER, "nobody now; see above"),
     any(libc::SYS_geteuid, SERVER, "desktop/input_method: who we are, to a bus"),
     any(libc::SYS_getrusage, SERVER, "desktop/evidence: what we use ourselves is no evidence"),
     // Files: for reading. What is written was opened before.

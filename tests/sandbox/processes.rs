@@ -30,7 +30,7 @@ fn every_thread_of_the_server_is_confined_and_so_is_the_witness() {
     let server = confined("640x480", &[]);
     let mut controller = Controller::connect(&server);
     // Threads that are started later than the sandbox is entered: those of the display, of what blocks, of an encoder.
-    controller.must("type", json!({"text": "a"}));
+    controller.must("left_click", json!({"coordinate": [9, 9]}));
     controller.must("screenshot", json!({}));
     let process = server.child("deskhand-server").pid;
     let threads: Vec<_> = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|entry| entry.unwrap()).collect();
