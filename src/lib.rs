@@ -10,6 +10,8 @@
 //!               limits)     admission) moves)  capture)   bytes)   connection)
 //! ```
 //!
+//! Before the first byte of a stranger is read, the server confines itself: [`sandbox`].
+//!
 //! [`engine`] is the only orchestrator and runs each request through the whole of it; [`supervisor`] is the process above
 //! the server's, which owns the X server and COMMAND; [`config`] turns what the user typed into settings; [`cli`] has a file
 //! for each verb; [`observe`] takes what is written down about all of it.
@@ -22,6 +24,7 @@ pub mod image;
 pub mod observe;
 pub mod plan;
 pub mod protocol;
+pub mod sandbox;
 pub mod session;
 pub mod supervisor;
 pub mod transport;

@@ -13,11 +13,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Controller, Deskhand, Display, PATIENCE, Recorder, Xvfb, files::wait_for_content};
-use x11rb::{
-    connection::Connection as _,
-    protocol::randr::{ConnectionExt as _, Rotation},
-};
+use support::{Controller, Deskhand, Display, PATIENCE, Recorder, Xvfb, display::shrink, files::wait_for_content};
 
 /// How long after its death an owned display may take until COMMAND runs on the next one.
 const COME_BACK: Duration = Duration::from_secs(3);
@@ -166,19 +162,6 @@ fn a_screen_that_shrinks_is_a_new_epoch_in_its_new_size() {
     let (kind, error) = controller.must_fail("mouse_move", json!({"coordinate": [800, 0]}));
     assert_eq!(kind, "out_of_range");
     assert!(error["message"].as_str().unwrap().contains("800 is outside 0..800"), "{error}");
-}
-
-/// Makes the screen smaller as `xrandr` does: the output off, then the new size.
-fn shrink(display: &Display, width: u16, height: u16) {
-    let connection = display.connect();
-    let root = connection.setup().roots[0].root;
-    connection.randr_query_version(1, 2).unwrap().reply().unwrap();
-    let resources = connection.randr_get_screen_resources(root).unwrap().reply().unwrap();
-    for &crtc in &resources.crtcs {
-        let (now, config) = (x11rb::CURRENT_TIME, resources.config_timestamp);
-        connection.randr_set_crtc_config(crtc, now, config, 0, 0, 0, Rotation::ROTATE0, &[]).unwrap().reply().unwrap();
-    }
-    connection.randr_set_screen_size(root, width, height, 211, 158).unwrap().check().unwrap();
 }
 
 /// A display number of this test's own, with a folder for its cookie. Nothing of it is there before or after.

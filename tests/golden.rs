@@ -225,6 +225,7 @@ fn normalise(value: &mut Value) {
                     "id" if value.is_number() => *value = json!("<number>"),
                     // What this machine has.
                     "evidence" => *value = json!("<evidence>"),
+                    "sandbox" => *value = json!("<sandbox>"),
                     "name" if value.as_str().is_some_and(|name| name.starts_with(':')) => *value = json!("<display>"),
                     _ => normalise(value),
                 }

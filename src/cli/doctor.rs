@@ -15,6 +15,7 @@ use crate::{
     },
     exit::{Exit, Fatal},
     protocol::display::DisplayNumber,
+    sandbox,
 };
 
 /// The arguments of `deskhand doctor`.
@@ -29,6 +30,9 @@ pub struct DoctorArguments {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
+    /// Check, instead of a display, which parts of the server's sandbox this machine offers
+    #[arg(long)]
+    isolation: bool,
 }
 
 /// How a finding is meant.
@@ -85,18 +89,45 @@ const EXTENSIONS: [(&str, Verdict, &str); 5] = [
 
 /// Checks and reports.
 pub(super) fn run(arguments: &DoctorArguments) -> Result<Exit, Fatal> {
+    let findings = if arguments.isolation { isolation() } else { about_display(arguments)? };
+    print(&findings, arguments.json).map_err(|error| Fatal::new(Exit::Failed, format!("cannot print: {error}")))?;
+    let usable = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
+    Ok(if usable { Exit::Fine } else { Exit::Failed })
+}
+
+fn about_display(arguments: &DoctorArguments) -> Result<Vec<Finding>, Fatal> {
     let typed = ServeArguments {
         display: arguments.display,
         xauthority: arguments.xauthority.clone(),
         ..ServeArguments::default()
     };
-    let findings = match attached_display(&typed, &Surroundings::capture()) {
+    Ok(match attached_display(&typed, &Surroundings::capture()) {
         Ok((display, xauthority)) => examine(&Target { display, xauthority, expected_server: None })?,
         Err(fatal) => vec![Finding::bad("display", fatal.message, "export DISPLAY=:N, or name it with --display :N")],
+    })
+}
+
+/// What `serve --sandbox` would find here.
+fn isolation() -> Vec<Finding> {
+    let filters = if sandbox::filters_are_offered() {
+        Finding::good("seccomp", "the server can be confined to the system calls that it needs")
+    } else {
+        Finding::bad(
+            "seccomp",
+            "the kernel has no filters",
+            "--sandbox=require refuses to start; use a kernel with CONFIG_SECCOMP_FILTER",
+        )
     };
-    print(&findings, arguments.json).map_err(|error| Fatal::new(Exit::Failed, format!("cannot print: {error}")))?;
-    let usable = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
-    Ok(if usable { Exit::Fine } else { Exit::Failed })
+    let files = if sandbox::landlock_is_offered() {
+        Finding::good("landlock", "the server can be confined to the files that it needs")
+    } else {
+        Finding::warning(
+            "landlock",
+            "the kernel has none, or the container forbids it",
+            "the server could read what its user can; Linux 5.13 has it, with `landlock` among the boot option lsm=",
+        )
+    };
+    vec![filters, files]
 }
 
 /// Opens the display as `serve` would and looks at everything that it needs.

@@ -10,6 +10,7 @@ pub mod health;
 pub mod schema;
 pub mod serve;
 pub mod token;
+pub mod witness_child;
 
 use std::{
     io::{self, Write},
@@ -77,6 +78,10 @@ enum Verb {
     #[command(hide = true)]
     ServeChild,
 
+    /// The process that answers the server's questions about others; started by its supervisor.
+    #[command(hide = true)]
+    WitnessChild(witness_child::WitnessChildArguments),
+
     /// A child of `serve`; started by its supervisor.
     #[command(hide = true)]
     ExecChild(exec_child::ExecChildArguments),
@@ -107,6 +112,7 @@ pub fn run(engine: Engine) -> ExitCode {
         Verb::Health(arguments) => health::run(&arguments).map(|()| Exit::Fine).map_err(Fatal::from),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Schema => schema::run(),
+        Verb::WitnessChild(arguments) => witness_child::run(&arguments),
         Verb::ServeChild => serve::run_child(engine),
         Verb::ExecChild(arguments) => return exec_child::run(&arguments),
     };

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     config::{
         display::XvfbSize,
-        values::{Host, LogLevel, Origin, ProbeAddress, ScreenChoice},
+        values::{Host, LogLevel, Origin, ProbeAddress, SandboxChoice, ScreenChoice},
     },
     protocol::{
         address::ListenAddress,
@@ -79,6 +79,11 @@ pub struct ServeArguments {
     /// Keep in this directory what must survive a restart: the tokens of the month.
     #[arg(long, env = "DESKHAND_STATE", value_name = "DIR")]
     pub state: Option<String>,
+
+    /// Confine the server process before it reads its first byte from outside (seccomp, and Landlock where the kernel has it):
+    /// `require` refuses to start without, `try` logs what is missing [default: try]. COMMAND and the X server are not confined.
+    #[arg(long, env = "DESKHAND_SANDBOX", value_name = "MODE")]
+    pub sandbox: Option<SandboxChoice>,
 
     /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
     #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
@@ -173,6 +178,7 @@ impl ServeArguments {
             tokens: if names_a_token { self.tokens } else { lower.tokens },
             require_task: self.require_task.or(lower.require_task),
             state: self.state.or(lower.state),
+            sandbox: self.sandbox.or(lower.sandbox),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),

@@ -30,7 +30,7 @@ use arguments::ServeArguments;
 use audit::AuditSettings;
 use display::DisplayChoice;
 use token::{Token, TokenError};
-use values::{Host, LogLevel, Origin, ProbeAddress};
+use values::{Host, LogLevel, Origin, ProbeAddress, SandboxChoice};
 
 /// Where `deskhand token new` writes without a FILE: in the current directory, where its user sees it.
 pub const DEFAULT_TOKEN_FILE: &str = "deskhand.token";
@@ -64,6 +64,8 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// How what is done is recorded; not at all without it.
     pub audit: Option<AuditSettings>,
+    /// Whether the server confines itself.
+    pub sandbox: SandboxChoice,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -239,6 +241,7 @@ impl Settings {
             command: typed.command,
             tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },
             state: typed.state.as_deref().map(absolute).transpose()?,
+            sandbox: typed.sandbox.unwrap_or_default(),
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
     }

@@ -39,6 +39,19 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
+/// Whether the server confines itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SandboxChoice {
+    /// It does, or it does not start.
+    Require,
+    /// As far as the kernel lets it; what is missing is logged.
+    #[default]
+    Try,
+    /// It does not.
+    Off,
+}
+
 /// Makes a type that is kept, printed and read as the text it was checked from.
 macro_rules! checked_text {
     ($(#[$documentation:meta])* $name:ident, $check:expr) => {

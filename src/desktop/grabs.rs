@@ -30,6 +30,7 @@ use super::{
     focus,
     sanitize::sanitize,
     station::Station,
+    witness,
 };
 use crate::{
     plan::step::{Direction, Keycode},
@@ -223,6 +224,13 @@ impl Client {
 
     /// The process, as the server knows it; `None` where it does not say.
     pub fn process(self, link: &Link) -> Result<Option<Process>, LinkError> {
+        let Some(pid) = self.process_id(link)? else { return Ok(None) };
+        let executable = witness::program(pid).map(|path| sanitize(path.as_bytes(), PATH_BYTES));
+        Ok(Some(Process { pid, executable }))
+    }
+
+    /// Its number alone.
+    pub fn process_id(self, link: &Link) -> Result<Option<u32>, LinkError> {
         let _limit = link.within(OPERATION_TIME);
         let spec = res::ClientIdSpec { client: self.0, mask: res::ClientIdMask::LOCAL_CLIENT_PID };
         let ask = || -> Result<_, ReplyError> {
@@ -236,10 +244,7 @@ impl Client {
             }
             Err(error) => return Err(link.explain(error)),
         };
-        let Some(pid) = ids.iter().find_map(|id| id.value.first().copied()) else { return Ok(None) };
-        let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-        let executable = path.map(|path| sanitize(path.as_os_str().as_encoded_bytes(), PATH_BYTES));
-        Ok(Some(Process { pid, executable }))
+        Ok(ids.iter().find_map(|id| id.value.first().copied()))
     }
 
     /// Whether two clients are one program: toolkits open several connections.
@@ -247,9 +252,9 @@ impl Client {
         if self == other {
             return Ok(true);
         }
-        let (ours, theirs) = (self.process(link)?, other.process(link)?);
+        let (ours, theirs) = (self.process_id(link)?, other.process_id(link)?);
         // 0 is what a process namespace shows of everybody outside it.
-        Ok(ours.zip(theirs).is_some_and(|(ours, theirs)| ours.pid == theirs.pid && ours.pid != 0))
+        Ok(ours.zip(theirs).is_some_and(|(ours, theirs)| ours == theirs && ours != 0))
     }
 
     /// Whether a pop-up of the client is among the topmost windows, as menus are while they hold the keyboard: then that is

@@ -64,6 +64,7 @@ pub mod turn;
 pub mod unix_sockets;
 pub mod unread;
 pub mod windows;
+pub mod witness;
 mod worker;
 pub mod xauthority;
 pub mod xkb_map;
@@ -121,7 +122,8 @@ impl Desktop {
         Self::open_all(target, Attendance::default(), faults)
     }
 
-    fn open_all(target: &Target, attendance: Attendance, faults: Faults) -> Result<Self, OpenError> {
+    /// As [`Desktop::open_for`], with everything that tests can put in.
+    pub fn open_all(target: &Target, attendance: Attendance, faults: Faults) -> Result<Self, OpenError> {
         let ended = EndSignal::default();
         let link = Link::open(target, OPERATION_TIME)?;
         let size = link.size;

@@ -18,6 +18,7 @@ use std::{
 };
 
 use rustix::net::{SocketAddrUnix, getpeername};
+use serde::{Deserialize, Serialize};
 use x11rb::{
     connection::RequestConnection as _,
     errors::ReplyError,
@@ -33,8 +34,9 @@ use super::{
     focus,
     permit::Permit,
     station::Station,
-    threads::{self, Sleeper, WaitsFor},
+    threads::{Sleeper, WaitsFor},
     unix_sockets::{SocketId, SocketTable},
+    witness,
 };
 
 /// How many open files of a process are looked through for its connections to the display. A desktop's programs have some
@@ -76,8 +78,9 @@ impl Watched {
         // Where any of this cannot be read there is no evidence, and that is the ordinary case for a stranger's process.
         let Ok(table) = SocketTable::open() else { return Ok(None) };
         let Some(display) = peer_name(station.link()) else { return Ok(None) };
-        let Ok(Some(inodes)) = socket_inodes(process) else { return Ok(None) };
-        let sockets: Vec<_> = inodes.into_iter().filter_map(|inode| table.connected_to(inode, &display)).collect();
+        let Some(sockets) = witness::sockets(process).ok().filter(|sockets| sockets.all) else { return Ok(None) };
+        let sockets: Vec<_> =
+            sockets.inodes.into_iter().filter_map(|inode| table.connected_to(inode, &display)).collect();
         Ok((!sockets.is_empty()).then_some(Self { process, table, sockets, waits: Vec::new() }))
     }
 
@@ -86,14 +89,14 @@ impl Watched {
         let mut found = None;
         station.ask_until(REST_TIME, permit, |station| {
             found = self.rest(station, permit)?;
-            Ok(found.is_some() || threads::look(self.process).is_err())
+            Ok(found.is_some() || witness::threads(self.process).is_err())
         })?;
         Ok(found)
     }
 
     /// Where the threads sleep, if everything has been read and nothing runs for a while.
     pub fn rest(&mut self, station: &mut Station, permit: &Permit) -> Result<Option<Vec<Sleeper>>, InputCause> {
-        let Ok(Some(threads)) = threads::look(self.process) else { return Ok(None) };
+        let Ok(Some(threads)) = witness::threads(self.process) else { return Ok(None) };
         self.note_waits(&threads);
         if !self.has_read_everything() {
             return Ok(None);
@@ -134,7 +137,7 @@ impl Watched {
     fn is_still(&self, before: &[Sleeper], station: &mut Station, permit: &Permit) -> Result<bool, InputCause> {
         station.answer(permit)?;
         station.answer(permit)?;
-        Ok(self.has_read_everything() && threads::look(self.process).is_ok_and(|now| now.as_deref() == Some(before)))
+        Ok(self.has_read_everything() && witness::threads(self.process).is_ok_and(|now| now.as_deref() == Some(before)))
     }
 
     /// How many connections to the display the process has.
@@ -159,7 +162,7 @@ impl RestingPlace {
             return Ok(false);
         }
         // What cannot be read any more has gone, or changed what it is; the wait for it ends in time.
-        let Ok(Some(now)) = threads::look(self.watched.process) else { return Ok(false) };
+        let Ok(Some(now)) = witness::threads(self.watched.process) else { return Ok(false) };
         // Threads may end while they have nothing to do; a new one may be doing something.
         let is_known = |thread: &Sleeper| {
             self.threads.iter().any(|known| (known.thread, known.place) == (thread.thread, thread.place))
@@ -214,20 +217,34 @@ fn peer_name(link: &Link) -> Option<Vec<u8>> {
     address.path_bytes().map(<[u8]>::to_vec)
 }
 
-/// The sockets among a process's files; none when it has too many files.
-fn socket_inodes(process: u32) -> io::Result<Option<Vec<u32>>> {
-    let mut inodes = Vec::new();
-    for (count, file) in fs::read_dir(format!("/proc/{process}/fd"))?.enumerate() {
-        if count == FILES {
-            return Ok(None);
+/// The sockets among a process's files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sockets {
+    /// Their numbers in the file system of sockets.
+    pub inodes: Vec<u32>,
+    /// Whether these are all: a process may have more files than are looked through.
+    pub all: bool,
+}
+
+impl Sockets {
+    /// Those of a process.
+    ///
+    /// # Errors
+    /// Its files cannot be listed.
+    pub fn of(process: u32) -> io::Result<Self> {
+        let mut inodes = Vec::new();
+        for (count, file) in fs::read_dir(format!("/proc/{process}/fd"))?.enumerate() {
+            if count == FILES {
+                return Ok(Self { inodes, all: false });
+            }
+            // A file that was closed meanwhile is none of those that stay.
+            let Ok(target) = fs::read_link(file?.path()) else { continue };
+            let inode: Option<u32> =
+                target.to_str().and_then(|name| name.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+            inodes.extend(inode);
         }
-        // A file that was closed meanwhile is none of those that stay.
-        let Ok(target) = fs::read_link(file?.path()) else { continue };
-        let inode: Option<u32> =
-            target.to_str().and_then(|name| name.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
-        inodes.extend(inode);
+        Ok(Self { inodes, all: true })
     }
-    Ok(Some(inodes))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use serde::{Deserialize, Serialize};
+
 /// How many threads are looked at; what has more gives no evidence. Browsers, the largest, stay below a hundred, and a
 /// process may have thousands only to keep us busy.
 const THREADS: usize = 256;
@@ -44,7 +46,7 @@ const FUTEX: u32 = 202;
 const FUTEX: u32 = 98;
 
 /// A place in a program where a thread can sleep. The same function called from elsewhere has another stack pointer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The stack pointer.
     pub stack: u64,
@@ -53,7 +55,7 @@ pub struct Place {
 }
 
 /// What a sleeping thread waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WaitsFor {
     /// Something to read or write.
     Descriptors,
@@ -64,7 +66,7 @@ pub enum WaitsFor {
 }
 
 /// One look at a thread that sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sleeper {
     /// Its id.
     pub thread: u32,

@@ -1,10 +1,17 @@
 //! Reads one cookie from an Xauthority file. The format is libXau's (`XauReadAuth`): entries of a big-endian family and
 //! four strings, each with a big-endian 16-bit length: address, display number, name, data.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::witness;
 use crate::protocol::display::DisplayNumber;
 
 /// The only authorization that is sent: the server compares the cookie, no other data leaves this machine.
@@ -25,7 +32,7 @@ pub enum XauthorityError {
         /// The file.
         path: String,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is not a regular file or far too large.
     #[error("the cookie file {path} is not a regular file of at most {FILE_BYTES} bytes; make one with xauth")]
@@ -51,19 +58,46 @@ pub enum XauthorityError {
     },
 }
 
-/// Reads the cookie for a display of this machine.
-pub fn read_cookie(path: &Path, display: DisplayNumber) -> Result<Vec<u8>, XauthorityError> {
-    let name = || path.display().to_string();
-    let unreadable = |source| XauthorityError::Unreadable { path: name(), source };
+/// Why the contents of a cookie file are not there, as one process can tell it another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// It is not a regular file or far too large.
+    NotACookieFile,
+    /// The system's reason (errno(3)).
+    System(i32),
+}
+
+impl From<&io::Error> for Unread {
+    fn from(error: &io::Error) -> Self {
+        Self::System(error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()))
+    }
+}
+
+/// What is in a cookie file.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn contents(path: &Path) -> Result<Vec<u8>, Unread> {
+    let unreadable = |error: io::Error| Unread::from(&error);
     // Looked at before opening: opening a FIFO waits for a writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(XauthorityError::NotACookieFile { path: name() });
+        return Err(Unread::NotACookieFile);
     }
     let mut contents = Vec::new();
     File::open(path).map_err(unreadable)?.take(FILE_BYTES + 1).read_to_end(&mut contents).map_err(unreadable)?;
-    if contents.len() as u64 > FILE_BYTES {
-        return Err(XauthorityError::NotACookieFile { path: name() });
-    }
+    if contents.len() as u64 > FILE_BYTES { Err(Unread::NotACookieFile) } else { Ok(contents) }
+}
+
+/// Reads the cookie for a display of this machine.
+pub fn read_cookie(path: &Path, display: DisplayNumber) -> Result<Vec<u8>, XauthorityError> {
+    let name = || path.display().to_string();
+    let contents = witness::cookie_file(path).map_err(|unread| match unread {
+        Unread::NotACookieFile => XauthorityError::NotACookieFile { path: name() },
+        Unread::System(number) => {
+            XauthorityError::Unreadable { path: name(), source: io::Error::from_raw_os_error(number) }
+        }
+    })?;
     match find_cookie(&contents, display) {
         Ok(Some(cookie)) => Ok(cookie.to_vec()),
         Ok(None) => Err(XauthorityError::NoEntry { path: name(), display }),

@@ -27,6 +27,9 @@ pub const START_TIME: Duration = Duration::from_secs(30);
 /// socket that appears in a directory that may itself not exist yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Opens a display: [`Desktop::open_for`], but for tests.
+pub type OpenDesktop = fn(&Target, Attendance) -> Result<Desktop, OpenError>;
+
 /// A desktop that is open.
 #[derive(Debug)]
 pub struct Live {
@@ -88,6 +91,7 @@ pub async fn keep(
     states: watch::Sender<DisplayState>,
     attendance: Attendance,
     metrics: &Metrics,
+    opener: OpenDesktop,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
@@ -99,7 +103,7 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target, attendance.clone()).await {
+        match open(target, attendance.clone(), opener).await {
             Ok(desktop) => {
                 epoch += 1;
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
@@ -130,8 +134,8 @@ pub async fn keep(
     }
 }
 
-async fn open(target: Target, attendance: Attendance) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || Desktop::open_for(&target, attendance)).await;
+async fn open(target: Target, attendance: Attendance, opener: OpenDesktop) -> Result<Desktop, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || opener(&target, attendance)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

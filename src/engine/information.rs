@@ -50,7 +50,7 @@ pub async fn display(context: &Context<'_>) -> Result<Reply, Failure> {
         window_manager: facts.window_manager,
         extensions: facts.extensions,
         evidence,
-        sandbox: "off",
+        sandbox: context.engine.sandbox,
     };
     Ok(Reply::text(answer_text::result(&context.job.prepared.id, &result)))
 }

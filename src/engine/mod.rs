@@ -21,6 +21,7 @@ pub mod recording;
 pub mod replay;
 pub mod roster;
 pub mod run;
+mod sandbox;
 pub mod seen;
 pub mod server;
 pub mod service;

@@ -9,14 +9,14 @@ use tokio::{
 };
 
 use super::{
-    display::{self, DisplayState},
-    recording,
+    display::{self, DisplayState, OpenDesktop},
+    recording, sandbox,
     service::EngineService,
     state::{self, Engine, Ownership, Parts},
 };
 use crate::{
     config::{AcceptedTokens, Settings, display::DisplayChoice, tokens, values::ProbeAddress},
-    desktop::target::Target,
+    desktop::{Desktop, target::Target},
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
     protocol::usage::Used,
@@ -51,11 +51,19 @@ struct Ready {
 /// # Errors
 /// Why it could not start or go on, with the exit code that the supervisor passes on.
 pub fn serve(start: Start) -> Result<Exit, Fatal> {
+    serve_with(start, Desktop::open_for)
+}
+
+/// The same with another way to open displays, where tests put faults.
+///
+/// # Errors
+/// As above.
+pub fn serve_with(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(Exit::Internal, format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(run(start))
+    runtime.block_on(run(start, open))
 }
 
 /// Why the server ends.
@@ -66,8 +74,8 @@ enum Stop {
     Fatal(Fatal),
 }
 
-async fn run(start: Start) -> Result<Exit, Fatal> {
-    let Start { handover, streams, link } = start;
+async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
+    let Start { handover, streams, witness, link } = start;
     let Handover { settings, tokens, .. } = &handover;
     let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
     let mut link = link.open().map_err(internal)?;
@@ -90,18 +98,22 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let (targets, watched_targets) = watch::channel(first);
     let (states, display) = watch::channel(DisplayState::Away("it is starting".to_owned()));
     let table = tokens.as_ref().map(AcceptedTokens::table).transpose().map_err(Fatal::internal)?;
+    let usage = settings.state.as_deref().map(usage).transpose()?;
     let boot = state::new_boot().map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
     let audit = recording::open(settings.audit.as_ref(), &boot)?;
+    // Behind everything that opens a file, before everything that starts a thread.
+    let sandbox = sandbox::enter(&handover, witness)?;
     let engine = Arc::new(Engine::new(Parts {
         display: display.clone(),
         tokens: table.unwrap_or_default(),
         tasks: settings.tasks,
-        usage: settings.state.as_deref().map(usage).transpose()?,
+        usage,
         screen: settings.screen,
         notch: settings.pixels_per_notch,
         ownership,
         boot,
         audit: recording::start(audit)?,
+        sandbox,
     }));
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -114,7 +126,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics);
+    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics, open);
 
     let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);

@@ -78,6 +78,8 @@ pub struct Engine {
     pub ownership: Ownership,
     /// Whom the server can reach of those who are connected.
     pub roster: Roster,
+    /// What the process has confined itself to, for `display.info`.
+    pub sandbox: &'static str,
     /// Where the tokens of the month are kept; nowhere without `--state`.
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
@@ -104,6 +106,8 @@ pub struct Parts {
     pub boot: String,
     /// Where what is done is recorded.
     pub audit: Audit,
+    /// How the server has confined itself.
+    pub sandbox: &'static str,
 }
 
 /// A name for this start of the server that no other has.
@@ -119,7 +123,7 @@ pub fn new_boot() -> Result<String, getrandom::Error> {
 impl Engine {
     /// The state at the start.
     pub fn new(parts: Parts) -> Self {
-        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit } = parts;
+        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit, sandbox } = parts;
         let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks });
         let usage_store = usage.map(|(store, used)| {
             for used in used {
@@ -140,6 +144,7 @@ impl Engine {
             notch,
             ownership,
             roster: Roster::default(),
+            sandbox,
             usage_store,
             tokens: RwLock::new(tokens),
         }

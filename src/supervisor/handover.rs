@@ -1,4 +1,5 @@
-//! The first line over the socket pair, with the descriptors of standard input and output where a listener needs them.
+//! The first line over the socket pair, with descriptors: the line to the witness where there is one, and standard input and
+//! output where a listener needs them.
 
 use std::{
     io::{self, IoSlice, IoSliceMut, Write},
@@ -18,6 +19,8 @@ use crate::supervisor::messages::{Handover, LINE_BYTES};
 
 /// Standard input and output of `deskhand serve`.
 const STDIO_DESCRIPTORS: usize = 2;
+/// These and the line to the witness.
+const DESCRIPTORS: usize = STDIO_DESCRIPTORS + 1;
 /// The hand-over is a few hundred bytes: one read takes it.
 const READ_BYTES: usize = 4096;
 
@@ -30,23 +33,32 @@ pub struct StandardStreams {
     pub output: OwnedFd,
 }
 
-/// What arrived: the hand-over, the streams when a `stdio` listener is configured, and what came after the line.
-pub(super) type Received = (Handover, Option<StandardStreams>, Vec<u8>);
+/// The descriptors that came along.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// The line to the witness, where the hand-over names one.
+    pub witness: Option<UnixStream>,
+    /// The streams when a `stdio` listener is configured.
+    pub streams: Option<StandardStreams>,
+}
+
+/// What arrived: the hand-over, the descriptors, and what came after the line.
+pub(super) type Received = (Handover, Passed, Vec<u8>);
 
 /// Sends the hand-over; `streams` are standard input and output.
 pub(super) fn send(
     mut socket: &UnixStream,
     handover: &Handover,
+    witness: Option<BorrowedFd<'_>>,
     streams: Option<[BorrowedFd<'_>; STDIO_DESCRIPTORS]>,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(handover)?;
     line.push(b'\n');
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STDIO_DESCRIPTORS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if let Some(streams) = &streams
-        && !control.push(SendAncillaryMessage::ScmRights(streams))
-    {
-        return Err(io::Error::other("two descriptors do not fit the space made for two"));
+    let descriptors: Vec<_> = witness.into_iter().chain(streams.into_iter().flatten()).collect();
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(io::Error::other("three descriptors do not fit the space made for three"));
     }
     let sent = sendmsg(socket, &[IoSlice::new(&line)], &mut control, SendFlags::NOSIGNAL)?;
     socket.write_all(&line[sent..])
@@ -56,7 +68,7 @@ pub(super) fn send(
 pub(super) fn receive(socket: impl AsFd) -> io::Result<Received> {
     let (mut bytes, mut descriptors) = (Vec::new(), Vec::new());
     loop {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STDIO_DESCRIPTORS))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut chunk = [0; READ_BYTES];
         let slices = &mut [IoSliceMut::new(&mut chunk)];
@@ -72,7 +84,9 @@ pub(super) fn receive(socket: impl AsFd) -> io::Result<Received> {
         bytes.extend_from_slice(&chunk[..message.bytes]);
         if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let rest = bytes.split_off(end + 1);
-            return Ok((serde_json::from_slice(&bytes)?, streams(descriptors)?, rest));
+            let handover: Handover = serde_json::from_slice(&bytes)?;
+            let passed = passed(&handover, descriptors)?;
+            return Ok((handover, passed, rest));
         }
         if bytes.len() > LINE_BYTES {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the hand-over has no end"));
@@ -80,11 +94,18 @@ pub(super) fn receive(socket: impl AsFd) -> io::Result<Received> {
     }
 }
 
-fn streams(descriptors: Vec<OwnedFd>) -> io::Result<Option<StandardStreams>> {
+/// Sorts the descriptors, of which the first is the witness's where there is one.
+fn passed(handover: &Handover, mut descriptors: Vec<OwnedFd>) -> io::Result<Passed> {
+    let missing = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+    let witness = match (handover.witness, descriptors.is_empty()) {
+        (false, _) => None,
+        (true, false) => Some(descriptors.remove(0).into()),
+        (true, true) => return Err(missing("the line to the witness has not come along")),
+    };
     if descriptors.is_empty() {
-        return Ok(None);
+        return Ok(Passed { witness, streams: None });
     }
     let [input, output] = <[OwnedFd; STDIO_DESCRIPTORS]>::try_from(descriptors)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "standard input and output come together"))?;
-    Ok(Some(StandardStreams { input, output }))
+        .map_err(|_| missing("standard input and output come together"))?;
+    Ok(Passed { witness, streams: Some(StandardStreams { input, output }) })
 }

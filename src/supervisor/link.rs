@@ -16,7 +16,7 @@ use rustix::{
 use tokio::net::UnixStream;
 
 use crate::supervisor::{
-    handover::{self, StandardStreams},
+    handover::{self, Passed, StandardStreams},
     messages::{Handover, LINE_BYTES, ToServer, ToSupervisor},
 };
 
@@ -28,6 +28,8 @@ pub struct Start {
     /// The streams of a `stdio` listener, when one is configured. The ready line then goes to standard output all the
     /// same: the supervisor has made that the real standard error.
     pub streams: Option<StandardStreams>,
+    /// The line to the witness, where there is one.
+    pub witness: Option<BlockingStream>,
     /// The way to the supervisor.
     pub link: PendingLink,
 }
@@ -40,9 +42,9 @@ impl Start {
 
     /// Takes the hand-over from this end of a socket pair.
     pub fn receive_from(socket: OwnedFd) -> io::Result<Self> {
-        let (handover, streams, rest) = handover::receive(&socket)?;
+        let (handover, Passed { witness, streams }, rest) = handover::receive(&socket)?;
         let runtime_directory = handover.runtime_directory.clone();
-        Ok(Self { handover, streams, link: PendingLink { socket: socket.into(), rest, runtime_directory } })
+        Ok(Self { handover, streams, witness, link: PendingLink { socket: socket.into(), rest, runtime_directory } })
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Handover {
     pub tokens: Option<AcceptedTokens>,
     /// A directory that only our user can enter; removed when the supervisor ends.
     pub runtime_directory: PathBuf,
+    /// Whether the line to a witness comes along.
+    pub witness: bool,
 }
 
 /// What the supervisor says after the hand-over.

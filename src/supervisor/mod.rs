@@ -15,6 +15,7 @@ mod runtime_directory;
 mod server;
 mod signals;
 pub mod trampoline;
+mod witness;
 mod xvfb;
 
 pub use handover::StandardStreams;
@@ -67,9 +68,13 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
             Display::Attached { number: *display, xauthority: xauthority.clone() }
         }
     };
-    let handover = Handover { settings, tokens, runtime_directory: runtime.path().to_owned() };
-    let server = ServerProcess::start(&handover)
-        .map_err(|error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted")))?;
+    let cannot_start = |error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted"));
+    let witness = witness::start(settings.sandbox, display.for_command().xauthority).map_err(cannot_start)?;
+    let runtime_directory = runtime.path().to_owned();
+    let handover = Handover { settings, tokens, runtime_directory, witness: witness.is_some() };
+    let server = ServerProcess::start(&handover, witness.as_ref()).map_err(cannot_start)?;
+    // The server's end alone keeps the witness.
+    drop(witness);
     let tokens = match handover.settings.token {
         TokenChoice::Tokens(path) => Some(path),
         _ => None,

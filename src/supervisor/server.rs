@@ -40,7 +40,7 @@ pub(super) struct ServerProcess {
 
 impl ServerProcess {
     /// Starts it and hands the settings over.
-    pub(super) fn start(handover: &Handover) -> io::Result<Self> {
+    pub(super) fn start(handover: &Handover, witness: Option<&UnixStream>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let stdio = handover.settings.listen.contains(&ListenAddress::Stdio);
         let group = Launch {
@@ -55,7 +55,8 @@ impl ServerProcess {
         }
         .start()?;
         let (input, output) = (io::stdin(), io::stdout());
-        match handover::send(&ours, handover, stdio.then(|| [input.as_fd(), output.as_fd()])) {
+        match handover::send(&ours, handover, witness.map(AsFd::as_fd), stdio.then(|| [input.as_fd(), output.as_fd()]))
+        {
             // It has died already; its end is seen soon and tells more.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             sent => sent?,

@@ -31,7 +31,9 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("transport", &["protocol"]),
     ("observe", &["protocol"]),
     ("config", &["exit", "protocol"]),
-    ("supervisor", &["config", "exit", "protocol"]),
+    // Nothing of ours: whoever confines itself says to what.
+    ("sandbox", &[]),
+    ("supervisor", &["config", "exit", "protocol", "sandbox"]),
     (
         "engine",
         &[
@@ -44,6 +46,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
             "desktop",
             "transport",
             "observe",
+            "sandbox",
             "supervisor",
             "config",
         ],
@@ -60,6 +63,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
             "desktop",
             "transport",
             "observe",
+            "sandbox",
             "supervisor",
             "config",
             "engine",
@@ -79,6 +83,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tower", &["transport"]),
     ("clap", &["cli", "config"]),
     ("prometheus_client", &["observe"]),
+    ("seccompiler", &["sandbox"]),
+    ("landlock", &["sandbox"]),
+    ("libc", &["sandbox"]),
     // One place reads the environment, so that what a flag, a variable and the file say is settled there.
     ("std::env", &["config", "main"]),
     // Deskhand offers no shell: one module starts processes.

@@ -2,13 +2,9 @@
 
 use rustix::process::Signal;
 use serde_json::json;
-use x11rb::{
-    connection::Connection as _,
-    protocol::randr::{ConnectionExt as _, Rotation},
-};
 
 use crate::{
-    support::{Controller, Deskhand, Display, Picture, Viewer},
+    support::{Controller, Deskhand, Picture, Viewer, display::shrink},
     video::Video,
 };
 
@@ -74,19 +70,6 @@ fn a_screen_that_shrinks_is_never_shown_torn() {
         cursor.must("mouse_move", json!({"coordinate": [width - 1, height - 1]}));
         cursor.event(|event| event["x"] == width - 1 && event["y"] == height - 1);
     }
-}
-
-/// Makes the screen smaller as `xrandr` does: the output off, then the new size.
-fn shrink(display: &Display, width: u16, height: u16) {
-    let connection = display.connect();
-    let root = connection.setup().roots[0].root;
-    connection.randr_query_version(1, 2).unwrap().reply().unwrap();
-    let resources = connection.randr_get_screen_resources(root).unwrap().reply().unwrap();
-    for &crtc in &resources.crtcs {
-        let (now, config) = (x11rb::CURRENT_TIME, resources.config_timestamp);
-        connection.randr_set_crtc_config(crtc, now, config, 0, 0, 0, Rotation::ROTATE0, &[]).unwrap().reply().unwrap();
-    }
-    connection.randr_set_screen_size(root, width, height, 211, 158).unwrap().check().unwrap();
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub struct Deskhand {
     pub ready: Value,
     pub display: Display,
     pub token: String,
+    /// What it has said on standard output after the ready line.
+    lines: mpsc::Receiver<String>,
     address: Option<SocketAddr>,
     /// Whether `serve` started the X server.
     owned: bool,
@@ -47,7 +49,12 @@ impl Deskhand {
 
     /// The same with more arguments, which may end in `-- COMMAND…`.
     pub fn owned_with(size: &str, arguments: &[&str]) -> Self {
-        Self::serve(true, &[&["--xvfb", size, "--listen", "127.0.0.1:0"], arguments].concat(), None)
+        Self::owned_by(Self::program(), size, arguments)
+    }
+
+    /// The same by another program that is `deskhand`, or by one that runs it.
+    pub fn owned_by(program: Command, size: &str, arguments: &[&str]) -> Self {
+        Self::serve(program, true, &[&["--xvfb", size, "--listen", "127.0.0.1:0"], arguments].concat(), None)
     }
 
     /// `serve` attached to a display that exists.
@@ -56,17 +63,21 @@ impl Deskhand {
     }
 
     pub fn attached_with(display: &Display, arguments: &[&str]) -> Self {
+        Self::attached_by(Self::program(), display, arguments)
+    }
+
+    pub fn attached_by(program: Command, display: &Display, arguments: &[&str]) -> Self {
         Self::serve(
+            program,
             false,
             &[&["--display", &display.name(), "--listen", "127.0.0.1:0"], arguments].concat(),
             Some(display),
         )
     }
 
-    fn serve(owned: bool, arguments: &[&str], given: Option<&Display>) -> Self {
+    fn serve(mut command: Command, owned: bool, arguments: &[&str], given: Option<&Display>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = File::create(directory.path().join("deskhand.log")).unwrap();
-        let mut command = Self::program();
         command.arg("serve").args(arguments);
         command.env_remove("DISPLAY").env_remove("XAUTHORITY").env("XDG_RUNTIME_DIR", directory.path());
         if let Some(display) = given {
@@ -74,7 +85,8 @@ impl Deskhand {
         }
         let mut process = Process::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log));
         let output = process.child().stdout.take().unwrap();
-        let ready = first_line(output).unwrap_or_else(|| {
+        let lines = lines(output);
+        let ready = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             let log = fs::read_to_string(directory.path().join("deskhand.log")).unwrap_or_default();
             panic!("deskhand serve {arguments:?} says no ready line within {PATIENCE:?}; its log:\n{log}")
         });
@@ -91,7 +103,19 @@ impl Deskhand {
             .map(|path| fs::read_to_string(path).unwrap().trim().to_owned())
             .unwrap_or_default();
         let address = ready["listen"].as_array().and_then(|all| all.iter().find_map(|one| one.as_str()?.parse().ok()));
-        Self { process, ready, display, token, address, owned, ended: false, directory }
+        Self { process, ready, display, token, lines, address, owned, ended: false, directory }
+    }
+
+    /// The next line of JSON on standard output.
+    pub fn line(&self) -> Value {
+        let line = self.lines.recv_timeout(PATIENCE).expect("a line on standard output");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}"))
+    }
+
+    /// The process below it that has this name.
+    pub fn child(&self, name: &str) -> Watched {
+        let found = self.process.descendants().into_iter().find(|process| process.name == name);
+        found.unwrap_or_else(|| panic!("no process {name}"))
     }
 
     /// The TCP listener.
@@ -212,16 +236,16 @@ impl Drop for Deskhand {
     }
 }
 
-/// Reads one line with a limit; the reader goes on taking what comes, so that the server never blocks on it.
-fn first_line(output: impl Read + Send + 'static) -> Option<String> {
+/// Reads lines as they come, whether or not anybody wants them, so that the server never blocks on it.
+fn lines(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        // The receiver is gone once the first line has come; what follows is only drained.
         for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // The receiver goes with its test.
             sender.send(line).ok();
         }
     });
-    receiver.recv_timeout(PATIENCE).ok()
+    receiver
 }
 
 /// Whether an HTTP/1.1 answer has the length that it announces.

@@ -12,6 +12,7 @@ use x11rb::{
     connection::Connection,
     protocol::{
         Event,
+        randr::{ConnectionExt as _, Rotation},
         xproto::{
             Atom, AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, EventMask, InputFocus, MapState, Window,
         },
@@ -258,4 +259,17 @@ impl Windows {
         let mask = u16::from(pointer.mask);
         ((pointer.root_x, pointer.root_y), (1..=5).filter(|button| mask & (0x80 << button) != 0).collect())
     }
+}
+
+/// Makes the screen smaller as `xrandr` does: the output off, then the new size.
+pub fn shrink(display: &Display, width: u16, height: u16) {
+    let connection = display.connect();
+    let root = connection.setup().roots[0].root;
+    connection.randr_query_version(1, 2).unwrap().reply().unwrap();
+    let resources = connection.randr_get_screen_resources(root).unwrap().reply().unwrap();
+    for &crtc in &resources.crtcs {
+        let (now, config) = (x11rb::CURRENT_TIME, resources.config_timestamp);
+        connection.randr_set_crtc_config(crtc, now, config, 0, 0, 0, Rotation::ROTATE0, &[]).unwrap().reply().unwrap();
+    }
+    connection.randr_set_screen_size(root, width, height, 211, 158).unwrap().check().unwrap();
 }

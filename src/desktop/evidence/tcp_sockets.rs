@@ -7,7 +7,6 @@
 use std::{
     cmp::Ordering,
     collections::{HashMap, HashSet},
-    fs,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -17,6 +16,8 @@ use rustix::{
     io::Errno,
     net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with},
 };
+
+use crate::desktop::{resting_place::Sockets, witness};
 
 /// `SOCK_DIAG_BY_FAMILY` (`linux/sock_diag.h`), the type of question and answer.
 const BY_FAMILY: u16 = 20;
@@ -34,8 +35,6 @@ const ANSWER: usize = 72;
 const PART: usize = 32 * 1024;
 /// How many sockets are looked at; a machine with more serves others, and gives no evidence.
 const SOCKETS: usize = 512;
-/// How many files of a process are looked at.
-const FILES: usize = 4096;
 /// How late a reading may be: the kernel's clock for it ticks every 4 ms, and the action began before it ended.
 const TICK: Duration = Duration::from_millis(8);
 /// Sent and received in the same tick: an answer, or a question that followed on one. It counts as a question for this long.
@@ -185,14 +184,8 @@ fn only_others(all: Vec<TcpSocket>, ours: &HashSet<u32>) -> Vec<TcpSocket> {
 
 /// The sockets among our own files.
 fn our_inodes() -> HashSet<u32> {
-    inodes("self").collect()
-}
-
-/// The sockets among a process's files.
-fn inodes(process: &str) -> impl Iterator<Item = u32> + use<> {
-    let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().filter_map(Result::ok).take(FILES);
-    let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
-    targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+    // Whoever looks at itself needs nobody else for it.
+    Sockets::of(std::process::id()).unwrap_or_default().inodes.into_iter().collect()
 }
 
 /// Whose sockets are whose, among those that were asked about.
@@ -210,7 +203,8 @@ impl Owners {
             return true;
         }
         if !self.applications.contains(&inode) && !self.others.contains(&inode) {
-            self.applications = processes.iter().flat_map(|process| inodes(&process.to_string())).collect();
+            self.applications =
+                processes.iter().flat_map(|process| witness::sockets(*process).unwrap_or_default().inodes).collect();
             if !self.applications.contains(&inode) {
                 self.others.insert(inode);
             }

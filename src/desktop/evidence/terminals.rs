@@ -4,14 +4,11 @@
 //! the shell is in the foreground again. Commands that wait for the terminal (`cat`, an editor, a pager) have nothing more to
 //! show: the kernel tells where a process sleeps (`/proc/PID/wchan`).
 
-use std::{fs::File, io::Read as _};
-
 use super::{applications::Applications, process_stat::ProcessStat};
+use crate::desktop::witness;
 
 /// Where the kernel sleeps for a process that waits for its terminal, or for anything among several.
 const WAITS: [&str; 6] = ["wait_woken", "n_tty_read", "poll_schedule_timeout", "do_select", "do_poll", "ep_poll"];
-/// The longest name of a function in the kernel is below this.
-const NAME: u64 = 256;
 /// How many shells are looked at; each look is two small files.
 const SHELLS: usize = 16;
 
@@ -52,7 +49,5 @@ fn has_command(shell: u32) -> bool {
 /// Whether the leader of a group waits for its terminal or for something among several. One that is gone has left others of its
 /// group behind, which may work.
 fn waits(leader: u32) -> bool {
-    let mut place = String::new();
-    let read = File::open(format!("/proc/{leader}/wchan")).and_then(|file| file.take(NAME).read_to_string(&mut place));
-    read.is_ok() && WAITS.iter().any(|known| place.starts_with(known))
+    witness::place(leader).is_some_and(|place| WAITS.iter().any(|known| place.starts_with(known)))
 }
