@@ -250,6 +250,7 @@ impl Sockets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desktop::threads;
 
     fn thread(number: u32, stack: u64, waits_for: WaitsFor, switches: u64) -> Sleeper {
         Sleeper { thread: number, place: threads::Place { stack, instruction: 1 }, waits_for, switches: [switches, 0] }

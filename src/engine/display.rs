@@ -91,7 +91,7 @@ pub async fn keep(
     states: watch::Sender<DisplayState>,
     attendance: Attendance,
     metrics: &Metrics,
-    opener: OpenDesktop,
+    open_desktop: OpenDesktop,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
@@ -103,7 +103,7 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target, attendance.clone(), opener).await {
+        match open(target, attendance.clone(), open_desktop).await {
             Ok(desktop) => {
                 epoch += 1;
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
@@ -134,8 +134,8 @@ pub async fn keep(
     }
 }
 
-async fn open(target: Target, attendance: Attendance, opener: OpenDesktop) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || opener(&target, attendance)).await;
+async fn open(target: Target, attendance: Attendance, open: OpenDesktop) -> Result<Desktop, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || open(&target, attendance)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

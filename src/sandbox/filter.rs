@@ -24,6 +24,15 @@ use super::{
 const NOT_PERMITTED: u32 = 1;
 const NO_SUCH_CALL: u32 = 38;
 
+/// What the table is for; elsewhere there is no filter.
+const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
+    "x86_64"
+} else if cfg!(target_arch = "aarch64") {
+    "aarch64"
+} else {
+    "of another kind"
+};
+
 /// Rules for a call, by its number; a call without rules is allowed whatever its arguments are.
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -40,7 +49,7 @@ pub(super) fn install(caller: Caller) -> Result<(), Missing> {
 /// Two filters, because one knows only two answers. The kernel runs both and takes the stricter answer; the one that allows
 /// everything but a few calls is installed first, while the other one does not yet forbid to install filters.
 fn programs(caller: Caller) -> Result<[BpfProgram; 2], BackendError> {
-    let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
+    let architecture: TargetArch = ARCHITECTURE.try_into()?;
     let not_there: Rules = NOT_THERE.iter().map(|call| (*call, Vec::new())).collect();
     let probed = SeccompFilter::new(not_there, SeccompAction::Allow, SeccompAction::Errno(NO_SUCH_CALL), architecture)?;
     let mut allowed = rules(caller)?;

@@ -12,11 +12,11 @@ const DESCRIPTORS: u64 = 4096;
 pub(super) fn apply() -> Result<(), Missing> {
     // A program that is executed gets no more rights than its caller: nothing is executed here, but a filter may only be
     // installed by those who have given that up (seccomp(2)).
-    rustix::thread::set_no_new_privs(true).map_err(|error| Missing::new("no_new_privs", error))?;
+    rustix::thread::set_no_new_privs(true).map_err(|error| Missing::new("no_new_privs", &error))?;
     // Tokens and, later, secrets are in this memory: no process of the same user may trace it or read it through /proc, and
     // no core file is written, be it for a program that core_pattern names, which asks for no limit.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|error| Missing::new("memory that others cannot read", error))?;
+        .map_err(|error| Missing::new("memory that others cannot read", &error))?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, DESCRIPTORS)
 }
@@ -25,5 +25,5 @@ pub(super) fn apply() -> Result<(), Missing> {
 fn limit(resource: Resource, most: u64) -> Result<(), Missing> {
     let most = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
     setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-        .map_err(|error| Missing::new("resource limits", error))
+        .map_err(|error| Missing::new("resource limits", &error))
 }

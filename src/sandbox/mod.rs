@@ -46,7 +46,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    fn new(part: &'static str, reason: impl ToString) -> Self {
+    fn new(part: &'static str, reason: &dyn std::fmt::Display) -> Self {
         Self { part, reason: reason.to_string() }
     }
 }

@@ -88,7 +88,7 @@ const NEW_FILE: Test = Test::Bits {
     mask: (WRITES | libc::O_EXCL).cast_unsigned(),
     value: (libc::O_RDWR | libc::O_CREAT | libc::O_EXCL).cast_unsigned(),
 };
-/// What glibc makes a thread with, to the bit (`create_thread` in nptl/pthread_create.c): a process has none of these.
+/// What glibc makes a thread with, to the bit (`create_thread` in `nptl/pthread_create.c`): a process has none of these.
 const THREAD: i32 = libc::CLONE_VM
     | libc::CLONE_FS
     | libc::CLONE_FILES
@@ -103,7 +103,7 @@ const THREAD: i32 = libc::CLONE_VM
 const GROUPS: [u32; 2] = [0x8000_0001, u32::MAX];
 /// `FIONBIO` (ioctl(2)), the same on both machines.
 const NONBLOCKING: i32 = 0x5421;
-/// `NETLINK_SOCK_DIAG` (sock_diag(7)).
+/// `NETLINK_SOCK_DIAG` (`sock_diag(7)`).
 const SOCK_DIAG: i32 = 4;
 
 /// Calls that answer as if this kernel did not have them, so that libc takes the older way, whose arguments a filter can

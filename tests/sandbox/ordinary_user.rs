@@ -29,8 +29,10 @@ struct User {
 impl User {
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
+        if geteuid().is_root() {
+            chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
         let user = Self { home };
-        user.give(user.home.path());
         fs::copy(env!("CARGO_BIN_EXE_deskhand"), user.file("deskhand")).unwrap();
         fs::set_permissions(user.file("deskhand"), fs::Permissions::from_mode(0o755)).unwrap();
         user
@@ -38,12 +40,6 @@ impl User {
 
     fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
-    }
-
-    fn give(&self, path: &Path) {
-        if geteuid().is_root() {
-            chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-        }
     }
 
     /// `deskhand` as this user, in a home of its own.

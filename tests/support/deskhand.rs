@@ -7,9 +7,9 @@ use std::{
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -28,7 +28,7 @@ pub struct Deskhand {
     pub display: Display,
     pub token: String,
     /// What it has said on standard output after the ready line.
-    lines: mpsc::Receiver<String>,
+    lines: Mutex<mpsc::Receiver<String>>,
     address: Option<SocketAddr>,
     /// Whether `serve` started the X server.
     owned: bool,
@@ -103,19 +103,25 @@ impl Deskhand {
             .map(|path| fs::read_to_string(path).unwrap().trim().to_owned())
             .unwrap_or_default();
         let address = ready["listen"].as_array().and_then(|all| all.iter().find_map(|one| one.as_str()?.parse().ok()));
-        Self { process, ready, display, token, lines, address, owned, ended: false, directory }
+        Self { process, ready, display, token, lines: Mutex::new(lines), address, owned, ended: false, directory }
     }
 
     /// The next line of JSON on standard output.
     pub fn line(&self) -> Value {
-        let line = self.lines.recv_timeout(PATIENCE).expect("a line on standard output");
+        let line = self.lines.lock().unwrap().recv_timeout(PATIENCE).expect("a line on standard output");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}"))
     }
 
-    /// The process below it that has this name.
+    /// The process below it that has this name, once it has: it is called otherwise until it has become its program.
     pub fn child(&self, name: &str) -> Watched {
-        let found = self.process.descendants().into_iter().find(|process| process.name == name);
-        found.unwrap_or_else(|| panic!("no process {name}"))
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = self.process.descendants().into_iter().find(|process| process.name == name) {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no process {name}");
+            thread::yield_now();
+        }
     }
 
     /// The TCP listener.

@@ -68,14 +68,14 @@ fn open(target: &Target, attendance: Attendance) -> Result<Desktop, OpenError> {
     );
     let before_step = |step: &Step| match step {
         Step::Move(PANIC) => panic!("the fault that was asked for"),
-        Step::Move(INTRUDER) => tell(intrude(true)),
-        Step::Move(GENTLE_INTRUDER) => tell(intrude(false)),
+        Step::Move(INTRUDER) => tell(&intrude(true)),
+        Step::Move(GENTLE_INTRUDER) => tell(&intrude(false)),
         _ => {}
     };
     Desktop::open_all(target, attendance, Faults { before_step: Some(Box::new(before_step)), ..Faults::default() })
 }
 
-fn tell(outcomes: BTreeMap<&'static str, String>) {
+fn tell(outcomes: &BTreeMap<&'static str, String>) {
     println!("{}", serde_json::json!({"event": "tried", "outcomes": outcomes}));
 }
 
@@ -119,7 +119,7 @@ fn calls(parent: u32) -> Vec<(&'static str, c_long, [c_long; 6])> {
         ("execveat", libc::SYS_execveat, [flag(libc::AT_FDCWD), program, argv, 0, 0, 0]),
         ("clone of a process", libc::SYS_clone, [flag(libc::SIGCHLD), 0, 0, 0, 0, 0]),
         ("clone3", libc::SYS_clone3, [0, 0, 0, 0, 0, 0]),
-        ("ptrace", libc::SYS_ptrace, [flag(libc::PTRACE_SEIZE as c_int), parent, 0, 0, 0, 0]),
+        ("ptrace", libc::SYS_ptrace, [flag(libc::PTRACE_SEIZE.cast_signed()), parent, 0, 0, 0, 0]),
         ("process_vm_readv", libc::SYS_process_vm_readv, [parent, 0, 0, 0, 0, 0]),
         ("kill of the supervisor", libc::SYS_kill, [parent, 0, 0, 0, 0, 0]),
         ("kill of everybody", libc::SYS_kill, [-1, 0, 0, 0, 0, 0]),
@@ -153,10 +153,10 @@ fn page() -> c_long {
     page as c_long
 }
 
-fn raw(number: c_long, [a, b, c, d, e, f]: [c_long; 6]) -> io::Result<()> {
+fn raw(number: c_long, with: [c_long; 6]) -> io::Result<()> {
     // SAFETY: every pointer among the arguments is null or lives as long as the process; what a call that is let through
     // does to this process is what the test is about.
-    let outcome = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    let outcome = unsafe { libc::syscall(number, with[0], with[1], with[2], with[3], with[4], with[5]) };
     if outcome == 0 && number == libc::SYS_clone {
         // The child that should not be.
         std::process::exit(0);
