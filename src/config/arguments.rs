@@ -75,6 +75,11 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_STATE", value_name = "DIR")]
     pub state: Option<String>,
 
+    /// Allow only what this TOML file lists: `methods`, and optionally `deny_chords`, `regions`, `clipboard`, `resize`, `navigate` and
+    /// tables `window` and `confirm`. Only its owner may write it; it holds as long as the server runs.
+    #[arg(long, env = "DESKHAND_POLICY", value_name = "FILE")]
+    pub policy: Option<String>,
+
     /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
     #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
     pub allow_host: Vec<Host>,
@@ -134,6 +139,7 @@ impl ServeArguments {
             tokens: if names_a_token { self.tokens } else { lower.tokens },
             require_task: self.require_task.or(lower.require_task),
             state: self.state.or(lower.state),
+            policy: self.policy.or(lower.policy),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),

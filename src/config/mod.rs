@@ -4,6 +4,7 @@
 
 pub mod arguments;
 pub mod display;
+pub mod policy;
 pub mod token;
 pub mod tokens;
 pub mod values;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub tasks: TaskRule,
     /// Where what must survive a restart is kept.
     pub state: Option<PathBuf>,
+    /// What may be done; everything where there is none.
+    pub policy: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -223,6 +226,7 @@ impl Settings {
             command: typed.command,
             tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },
             state: typed.state.as_deref().map(absolute).transpose()?,
+            policy: typed.policy.as_deref().map(absolute).transpose()?,
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
     }

@@ -19,6 +19,7 @@ use crate::{
         error::{ErrorKind, Executed, Failure},
         message::MessageText,
     },
+    session::policy::Rulebook,
 };
 
 /// Carries a gesture out, waits until the X server has it and, where that was asked for, until the screen has settled, and writes
@@ -79,11 +80,12 @@ pub async fn announce(context: &Context<'_>, is_observed: bool, is_action: bool)
 }
 
 fn permit(context: &Context<'_>) -> Permit {
-    let meta = &context.job.prepared.meta;
+    let (meta, policy) = (&context.job.prepared.meta, context.engine.policy.as_deref());
     Permit {
         cancellation: context.job.cancellation.clone(),
         deadline: context.job.deadline(),
         expect_window: meta.expect_window.clone(),
+        bounds: policy.and_then(Rulebook::bounds).cloned(),
         pace: meta.pace,
     }
 }

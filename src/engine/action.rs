@@ -10,7 +10,22 @@ use super::{
 use crate::{
     plan::resolve::{self, Look, Resolved},
     protocol::{action::Action, error::Failure},
+    session::policy,
 };
+
+/// What an action means on this screen, which the policy must allow there.
+///
+/// # Errors
+/// What is wrong with it, or `forbidden`.
+pub fn resolve(context: &Context<'_>, action: &Action) -> Result<Resolved, Failure> {
+    let resolved = resolve::resolve(action, &context.geometry, context.engine.notch)?;
+    if let (Resolved::Act(gesture), Some(bounds)) =
+        (&resolved, context.engine.policy.as_ref().and_then(|policy| policy.bounds()))
+    {
+        bounds.places(gesture).map_err(policy::out_of_bounds)?;
+    }
+    Ok(resolved)
+}
 
 /// Carries one action out and writes its result behind `text`.
 ///
@@ -18,7 +33,7 @@ use crate::{
 /// Why it failed; the text is gone then.
 pub async fn result(context: &Context<'_>, action: &Action, scope: Scope, text: String) -> Result<Written, Failure> {
     context.check()?;
-    match resolve::resolve(action, &context.geometry, context.engine.notch)? {
+    match resolve(context, action)? {
         Resolved::Act(gesture) => act::perform(context, gesture, scope, text).await,
         Resolved::Look(Look::CursorPosition) => information::cursor_position(context, text).await,
         Resolved::Look(Look::Screenshot) => look::picture(context, View::Screen, scope, text).await,

@@ -9,15 +9,12 @@ use super::{
     observation::{self, Scope},
     outcome::Reply,
 };
-use crate::{
-    plan::resolve,
-    protocol::{
-        action::Action,
-        answer::{Held, Timing},
-        answer_text, call,
-        error::{ErrorKind, Failure},
-        units::FrameId,
-    },
+use crate::protocol::{
+    action::Action,
+    answer::{Held, Timing},
+    answer_text, call,
+    error::{ErrorKind, Failure},
+    units::FrameId,
 };
 
 /// What the actions after a failed one are answered with, word for word by the contract.
@@ -37,8 +34,7 @@ struct BatchResult {
 /// What is wrong with one of the actions, with `data.index`: nothing ran then.
 pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Failure> {
     for (action, index) in actions.iter().zip(0..) {
-        resolve::resolve(action, &context.geometry, context.engine.notch)
-            .map_err(|failure| call::indexed(failure, "its input", index))?;
+        action::resolve(context, action).map_err(|failure| call::indexed(failure, "its input", index))?;
     }
     let wait = observation::asked(context)?;
     act::announce(context, wait.is_some(), false).await?;

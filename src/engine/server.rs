@@ -14,12 +14,13 @@ use super::{
     state::{Engine, Ownership, Parts},
 };
 use crate::{
-    config::{AcceptedTokens, Settings, display::DisplayChoice, tokens},
+    config::{AcceptedTokens, Settings, display::DisplayChoice, policy, tokens},
     desktop::target::Target,
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
     protocol::usage::Used,
     protocol::{address::ListenAddress, units::ScreenSize},
+    session::policy::Rulebook,
     supervisor::{
         handover::StandardStreams,
         link::{Start, SupervisorLink},
@@ -69,6 +70,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
     let mut link = link.open().map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let policy = handover.policy.as_deref().map(rulebook).transpose()?;
 
     let listeners = bind(settings, streams)?;
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
@@ -90,6 +92,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         screen: settings.screen,
         notch: settings.pixels_per_notch,
         ownership,
+        policy,
     })
     .map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
     let engine = Arc::new(engine);
@@ -128,6 +131,12 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         Stop::Asked => Ok(Exit::Fine),
         Stop::Fatal(fatal) => Err(fatal),
     }
+}
+
+/// Puts the policy in force, whose keys only the plan can read.
+fn rulebook(text: &str) -> Result<Arc<Rulebook>, Fatal> {
+    let rules = policy::parse(text).and_then(Rulebook::new);
+    rules.map(Arc::new).map_err(|problem| Fatal::usage(format!("the policy file cannot be used: {problem}")))
 }
 
 /// The tokens of the month, as they were left.

@@ -82,6 +82,7 @@ impl Service for EngineService {
                 id: RequestId::Number(0),
                 method: "screenshot",
                 call: Call::Act(Action::Screenshot),
+                members: Vec::new(),
                 meta: Meta::default(),
             };
             let mut one = OneRequest::begin(&self.0, principal)?;

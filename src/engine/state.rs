@@ -29,7 +29,10 @@ use crate::{
         units::PixelsPerNotch,
         usage::Used,
     },
-    session::registry::{Now, Rules, SessionId, Sessions},
+    session::{
+        policy::Rulebook,
+        registry::{Now, Rules, SessionId, Sessions},
+    },
 };
 
 /// How long a request waits for a display that is coming back: opening it again takes milliseconds, an Xvfb that starts
@@ -72,6 +75,8 @@ pub struct Engine {
     pub ownership: Ownership,
     /// Whom the server can reach of those who are connected.
     pub roster: Roster,
+    /// What may be done; everything where there is none.
+    pub policy: Option<Arc<Rulebook>>,
     /// Where the tokens of the month are kept; nowhere without `--state`.
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
@@ -94,6 +99,8 @@ pub struct Parts {
     pub notch: PixelsPerNotch,
     /// Who started the X server.
     pub ownership: Ownership,
+    /// What may be done; everything where there is none.
+    pub policy: Option<Arc<Rulebook>>,
 }
 
 impl Engine {
@@ -102,11 +109,11 @@ impl Engine {
     /// # Errors
     /// When the system has no random numbers, which `boot` is made of.
     pub fn new(parts: Parts) -> Result<Self, getrandom::Error> {
-        let Parts { display, tokens, tasks, usage, screen, notch, ownership } = parts;
+        let Parts { display, tokens, tasks, usage, screen, notch, ownership, policy } = parts;
         let mut boot = [0; 8];
         getrandom::fill(&mut boot)?;
         let boot = HEXLOWER.encode(&boot);
-        let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks });
+        let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks, policy: policy.clone() });
         let usage_store = usage.map(|(store, used)| {
             for used in used {
                 sessions.restore(used);
@@ -124,6 +131,7 @@ impl Engine {
             notch,
             ownership,
             roster: Roster::default(),
+            policy,
             usage_store,
             tokens: RwLock::new(tokens),
         })

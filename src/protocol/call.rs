@@ -92,6 +92,9 @@ pub struct Prepared {
     pub method: &'static str,
     /// What to do.
     pub call: Call,
+    /// The members of the toolset that `call` is made of, where `method` does not say: of `computer` its action, of `batch` each of
+    /// its actions. Several names can mean one action, and a policy lists names.
+    pub members: Vec<&'static str>,
     /// What it says about itself.
     pub meta: Meta,
 }
@@ -108,6 +111,7 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
         if let Some(keyed) = &mut meta.request_key {
             keyed.fingerprint = Fingerprint::of(method.name, &params);
         }
+        let mut members = Vec::new();
         let call = match (method.name, &method.kind) {
             (_, Kind::Action(read)) => Call::Act(read(params)?),
             ("initialize", _) => Call::Initialize(Box::new(method::read::<InitializeParams>(params)?.check()?)),
@@ -129,8 +133,16 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("frames.ack", _) => Call::Stream(method::read::<AcknowledgeParams>(params)?.into()),
             ("windows.list", _) => nothing(params, Call::WindowsList)?,
             ("wait_for", _) => Call::WaitFor(method::read::<WaitForParams>(params)?.check()?),
-            ("computer", _) => Call::Act(computer::read(params, meta.tool)?),
-            ("batch", _) => Call::Batch(batch(params, meta.tool)?),
+            ("computer", _) => {
+                let (member, action) = computer::read(params, meta.tool)?;
+                members.push(member);
+                Call::Act(action)
+            }
+            ("batch", _) => {
+                let actions;
+                (members, actions) = batch(params, meta.tool)?;
+                Call::Batch(actions)
+            }
             _ => nothing(params, Call::Ping)?,
         };
         if meta.expect_window.is_some() && !call.sends_input() {
@@ -144,10 +156,10 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
         if matches!(meta.observe, Observing::On(_)) && !call.can_be_observed() {
             return Err(observe::not_observable(method.name));
         }
-        Ok((method.name, call, meta))
+        Ok((method.name, call, members, meta))
     };
     match typed() {
-        Ok((method, call, meta)) => Ok(Prepared { id, method, call, meta }),
+        Ok((method, call, members, meta)) => Ok(Prepared { id, method, call, members, meta }),
         Err(failure) => Err(Rejected { id: Some(id), failure: named(&method, failure) }),
     }
 }
@@ -176,7 +188,7 @@ fn status(params: Map<String, Value>) -> Result<Call, Failure> {
     Ok(Call::Status(request_key))
 }
 
-fn batch(params: Map<String, Value>, tool: ToolVersion) -> Result<Vec<Action>, Failure> {
+fn batch(params: Map<String, Value>, tool: ToolVersion) -> Result<(Vec<&'static str>, Vec<Action>), Failure> {
     let BatchParams { actions } = method::read(params)?;
     if !(1..=limits::BATCH_ACTIONS).contains(&actions.len()) {
         return Err(wire::out_of_range("actions in a batch", actions.len(), &format!("1..={}", limits::BATCH_ACTIONS)));
@@ -194,12 +206,13 @@ pub fn indexed(failure: Failure, name: &str, index: u32) -> Failure {
     failure
 }
 
-fn batch_entry(name: &str, input: Map<String, Value>, tool: ToolVersion) -> Result<Action, Failure> {
+fn batch_entry(name: &str, input: Map<String, Value>, tool: ToolVersion) -> Result<(&'static str, Action), Failure> {
     if input.contains_key("_meta") {
         return Err(Failure::new(ErrorKind::InvalidParams, "an input in a batch has no `_meta`; give it to the batch"));
     }
-    match method::find(name)?.kind {
-        Kind::Action(read) => read(input),
+    let method = method::find(name)?;
+    match method.kind {
+        Kind::Action(read) => Ok((method.name, read(input)?)),
         _ if name == "computer" => computer::read(input, tool),
         _ => Err(Failure::new(ErrorKind::InvalidParams, "only actions can stand in a batch")),
     }

@@ -23,6 +23,7 @@ pub mod meta;
 pub mod method;
 pub mod observe;
 pub mod params;
+pub mod policy;
 pub mod request;
 pub mod request_key;
 pub mod schema;

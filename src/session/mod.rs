@@ -7,6 +7,7 @@ pub mod control;
 pub mod journal;
 pub mod lease;
 pub mod pacing;
+pub mod policy;
 pub mod registry;
 pub mod sliding_log;
 pub mod tasks;

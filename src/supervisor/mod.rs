@@ -58,6 +58,7 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
     let spared = children();
     let runtime = RuntimeDirectory::create(settings.runtime_parent.as_deref())?;
     let tokens = settings.token.accept(runtime.path())?;
+    let policy = settings.policy.as_deref().map(config::policy::read).transpose()?;
     let display = match &settings.display {
         DisplayChoice::Owned { size, number, xauthority } => {
             let path = xauthority.clone().unwrap_or_else(|| runtime.path().join("xauthority"));
@@ -67,7 +68,7 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
             Display::Attached { number: *display, xauthority: xauthority.clone() }
         }
     };
-    let handover = Handover { settings, tokens, runtime_directory: runtime.path().to_owned() };
+    let handover = Handover { settings, tokens, policy, runtime_directory: runtime.path().to_owned() };
     let server = ServerProcess::start(&handover)
         .map_err(|error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted")))?;
     let tokens = match handover.settings.token {
