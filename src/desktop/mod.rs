@@ -11,6 +11,7 @@
 //! A [`Desktop`] is one display at one size: when its connection ends or its screen changes its size it is over, and a new
 //! one is opened.
 
+pub mod access;
 pub mod acknowledge;
 pub mod answer;
 mod auto_repeat;

@@ -85,6 +85,7 @@ fn permit(context: &Context<'_>) -> Permit {
         cancellation: context.job.cancellation.clone(),
         deadline: context.job.deadline(),
         expect_window: meta.expect_window.clone(),
+        windows: policy.and_then(Rulebook::windows_for_input).cloned(),
         bounds: policy.and_then(Rulebook::bounds).cloned(),
         pace: meta.pace,
     }

@@ -13,7 +13,7 @@ use crate::{
         call::{self, Call, Prepared},
         error::{ErrorKind, Failure},
         observe::{ObservedImage, Observing},
-        policy::{ConfirmRule, Permission, Policy},
+        policy::{ConfirmRule, Permission, Policy, WindowRules},
     },
 };
 
@@ -44,6 +44,16 @@ impl Rulebook {
     /// What actions must keep within.
     pub fn bounds(&self) -> Option<&Arc<Bounds>> {
         self.bounds.as_ref()
+    }
+
+    /// The rules about windows, where any is about input.
+    pub fn windows_for_input(&self) -> Option<&Arc<WindowRules>> {
+        Some(&self.policy.windows).filter(|rules| rules.restrict_input())
+    }
+
+    /// The rules about windows, where any paints one over.
+    pub fn windows_for_masks(&self) -> Option<&Arc<WindowRules>> {
+        Some(&self.policy.windows).filter(|rules| rules.mask_anything())
     }
 
     /// What waits for consent.
