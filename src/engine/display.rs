@@ -14,6 +14,7 @@ use crate::{
     desktop::{Desktop, capture::Attendance, connection::OpenError, ended::Ended, target::Target},
     protocol::{
         error::{ErrorKind, Failure},
+        policy::WindowRules,
         units::FrameId,
     },
     session::registry::DisplayEpoch,
@@ -86,6 +87,7 @@ pub async fn keep(
     mut targets: watch::Receiver<Option<Target>>,
     states: watch::Sender<DisplayState>,
     attendance: Attendance,
+    masks: Option<Arc<WindowRules>>,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
@@ -97,7 +99,7 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target, attendance.clone()).await {
+        match open(target, attendance.clone(), masks.clone()).await {
             Ok(desktop) => {
                 epoch += 1;
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
@@ -126,8 +128,8 @@ pub async fn keep(
     }
 }
 
-async fn open(target: Target, attendance: Attendance) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || Desktop::open_for(&target, attendance)).await;
+async fn open(target: Target, attendance: Attendance, masks: Option<Arc<WindowRules>>) -> Result<Desktop, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || Desktop::open_for(&target, attendance, masks)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

@@ -107,7 +107,8 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let keeping = display::keep(watched_targets, states, engine.attendance.clone());
+    let masks = engine.policy.as_deref().and_then(Rulebook::windows_for_masks).cloned();
+    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), masks);
 
     let mut announcement = Some(Announcement { addresses, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);

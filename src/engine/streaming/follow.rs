@@ -100,7 +100,9 @@ async fn watch_screen(
         live.desktop.capture().watch(watch(ended));
         drop(live);
         match end.await {
-            Ok(CaptureError::Unresponsive | CaptureError::Refused(_)) => tokio::time::sleep(RETRY_INTERVAL).await,
+            Ok(CaptureError::Unresponsive | CaptureError::Refused(_) | CaptureError::Unmaskable(_)) => {
+                tokio::time::sleep(RETRY_INTERVAL).await
+            }
             // The next display follows, or the subscription is gone.
             Ok(CaptureError::Lost(_) | CaptureError::Resized(_)) | Err(_) => return,
         }
