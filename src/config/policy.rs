@@ -18,7 +18,7 @@ use crate::{
     exit::{Exit, Fatal},
     protocol::{
         method,
-        policy::{Access, ConfirmRule, Policy, Visibility, WindowRule, WindowRules},
+        policy::{Access, ConfirmRule, Policy, Visibility, WindowRule, WindowRules, can_wait},
         units::NativeRegion,
         window::WindowMatch,
     },
@@ -162,6 +162,10 @@ impl ConfirmEntry {
             return Err(format!("{name}: deadline_s = {seconds} is above {CONFIRM_SECONDS_MAX}; give a shorter time"));
         }
         let method = self.method.as_deref().map(listed).transpose().map_err(|error| format!("{name}: {error}"))?;
+        if let Some(method) = method.filter(|method| !can_wait(method)) {
+            let why = "it is answered at once, or is only another name; name the actions that are to wait";
+            return Err(format!("{name}: {method} cannot wait for consent: {why}"));
+        }
         let class = |class| WindowMatch::new(&name, Some(class), None).map_err(|failure| failure.message);
         let window = self.class.map(class).transpose()?;
         Ok(ConfirmRule { method, window, deadline: Duration::from_secs(seconds.into()) })
@@ -273,6 +277,7 @@ mod tests {
             ("methods = ['subscribe']\n[[confirm]]\ndeadline_s = 5", "method, class"),
             ("methods = ['subscribe']\n[[confirm]]\nmethod = 'clik'", "click"),
             ("methods = ['subscribe']\n[[confirm]]\nmethod = 'click'\ndeadline_s = 601", "601"),
+            ("methods = ['subscribe']\n[[confirm]]\nmethod = 'computer'", "cannot wait"),
             ("methods = ['click']\n[[confirm]]\nmethod = 'click'", "subscribe"),
         ] {
             let error = parse(text).unwrap_err();

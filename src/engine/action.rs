@@ -1,7 +1,7 @@
 //! One action, on its own or out of a batch.
 
 use super::{
-    act,
+    act, confirm,
     context::{Context, Written},
     information,
     look::{self, View},
@@ -27,14 +27,25 @@ pub fn resolve(context: &Context<'_>, action: &Action) -> Result<Resolved, Failu
     Ok(resolved)
 }
 
+/// An action with the name of the method that asks for it, of which several mean the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// The method, of a batch or an older tool the member of the toolset.
+    pub name: &'static str,
+    /// What it asks for.
+    pub action: &'a Action,
+}
+
 /// Carries one action out and writes its result behind `text`.
 ///
 /// # Errors
 /// Why it failed; the text is gone then.
-pub async fn result(context: &Context<'_>, action: &Action, scope: Scope, text: String) -> Result<Written, Failure> {
+pub async fn result(context: &Context<'_>, named: Named<'_>, scope: Scope, text: String) -> Result<Written, Failure> {
     context.check()?;
-    match resolve(context, action)? {
-        Resolved::Act(gesture) => act::perform(context, gesture, scope, text).await,
+    let resolved = resolve(context, named.action)?;
+    let windows = confirm::action(context, named, &resolved).await?;
+    match resolved {
+        Resolved::Act(gesture) => act::perform(context, gesture, windows, scope, text).await,
         Resolved::Look(Look::CursorPosition) => information::cursor_position(context, text).await,
         Resolved::Look(Look::Screenshot) => look::picture(context, View::Screen, scope, text).await,
         Resolved::Look(Look::Zoom(target)) => look::picture(context, View::Part(target), scope, text).await,

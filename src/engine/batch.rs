@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    act, action,
+    act,
+    action::{self, Named},
     context::{Context, Written},
     look::{self, Acted},
     observation::{self, Scope},
@@ -42,14 +43,15 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
     reply.text.end().push_str(r#"{"results":["#);
     let mut total = Timing::default();
     let mut failed = false;
-    for (index, action) in actions.iter().enumerate() {
+    let named = actions.iter().zip(&context.job.prepared.members).map(|(action, name)| Named { name, action });
+    for (index, named) in named.enumerate() {
         if index > 0 {
             reply.text.end().push(',');
         }
         let outcome = if failed {
             Err(Failure::new(ErrorKind::NotExecuted, NOT_EXECUTED))
         } else {
-            action::result(context, action, Scope::InBatch, r#"{"result":"#.to_owned()).await
+            action::result(context, named, Scope::InBatch, r#"{"result":"#.to_owned()).await
         };
         match outcome {
             Ok(Written { text, attachment, timing, .. }) => {

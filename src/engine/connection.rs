@@ -219,6 +219,7 @@ impl Shared {
             Call::Status(asked) => {
                 Ok(answer_text::result(&id, &information::status(&self.engine, &self.client, asked.as_ref())))
             }
+            Call::Confirm(answer) => control::consent(&self.engine, &self.client, &id, answer),
             Call::TaskBegin(said) => control::begin_task(&self.engine, &self.client, &id, *said),
             Call::TaskEnd(_) => control::end_task(&self.engine, &self.client, &id),
             Call::Usage(call) => control::usage(&self.engine, &self.client, &id, &call),

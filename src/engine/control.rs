@@ -8,6 +8,7 @@ use super::{client::Client, roster::Eviction, state::Engine};
 use crate::{
     protocol::{
         answer_text,
+        confirm::ConfirmAnswer,
         control::{ControlCall, ControlResult, LeaseCall, LeaseResult},
         error::{ErrorKind, Failure},
         request::RequestId,
@@ -58,6 +59,16 @@ pub async fn control(engine: &Engine, id: &RequestId, call: ControlCall) -> Stri
         }
     }
     answer_text::result(id, &result)
+}
+
+/// `confirm.answer`.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub fn consent(engine: &Engine, client: &Client, id: &RequestId, answer: ConfirmAnswer) -> Result<String, Failure> {
+    engine.confirmations.answer(client.id, answer)?;
+    tracing::info!(session = client.id.0, consent = ?answer.consent, "an admin has answered a request for consent");
+    Ok(answer_text::result(id, &serde_json::json!({})))
 }
 
 /// `task.begin`.

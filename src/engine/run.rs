@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use super::{
-    action, batch,
+    action::{self, Named},
+    batch,
     client::Client,
+    confirm,
     context::{self, Context},
     control, information,
     lane::Job,
@@ -37,7 +39,9 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
         Turn::Input => Some(engine.turn.lock().await),
         Turn::Immediate | Turn::AtOnce | Turn::Ordered => None,
     };
-    let answered = if needs_display(&job.prepared.call) {
+    let answered = if let Err(failure) = confirm::request(engine, client, job).await {
+        Err(failure)
+    } else if needs_display(&job.prepared.call) {
         match begin(engine, client, job).await {
             Ok(context) => match engine.audit.intend(intent) {
                 Ok(()) => answer(&context).await,
@@ -90,10 +94,13 @@ async fn begin<'a>(engine: &'a Engine, client: &'a Client, job: &'a Job) -> Resu
 }
 
 async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
-    let id = &context.job.prepared.id;
-    match &context.job.prepared.call {
+    let job = context.job;
+    let id = &job.prepared.id;
+    match &job.prepared.call {
         Call::Act(action) => {
-            let mut written = action::result(context, action, Scope::Alone, answer_text::begin_result(id)).await?;
+            let name = job.prepared.members.first().copied().unwrap_or(job.prepared.method);
+            let named = Named { name, action };
+            let mut written = action::result(context, named, Scope::Alone, answer_text::begin_result(id)).await?;
             written.text.end().push('}');
             Ok(Reply { attachments: written.attachment.into_iter().collect(), text: written.text })
         }

@@ -178,6 +178,7 @@ fn at_once(engine: &Engine, client: &Client, prepared: &Prepared) -> Result<Stri
     match &prepared.call {
         Call::Status(asked) => Ok(answer_text::result(id, &information::status(engine, client, asked.as_ref()))),
         Call::Cancel(_) => Ok(answer_text::result(id, &serde_json::json!({ "cancelled": false }))),
+        Call::Confirm(answer) => control::consent(engine, client, id, *answer),
         Call::TaskBegin(said) => control::begin_task(engine, client, id, (**said).clone()),
         Call::TaskEnd(_) => control::end_task(engine, client, id),
         Call::Usage(call) => control::usage(engine, client, id, call),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     client::Client,
+    confirm::Confirmations,
     display::{DisplayState, Live},
     outcome::Reply,
     replay,
@@ -77,6 +78,8 @@ pub struct Engine {
     pub roster: Roster,
     /// What may be done; everything where there is none.
     pub policy: Option<Arc<Rulebook>>,
+    /// What waits for a person's consent.
+    pub confirmations: Confirmations,
     /// Where the tokens of the month are kept; nowhere without `--state`.
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
@@ -132,6 +135,7 @@ impl Engine {
             ownership,
             roster: Roster::default(),
             policy,
+            confirmations: Confirmations::default(),
             usage_store,
             tokens: RwLock::new(tokens),
         })

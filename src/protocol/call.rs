@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     action::Action,
     computer,
+    confirm::{ConfirmAnswer, ConfirmAnswerParams},
     control::{ControlCall, LeaseAcquireParams, LeaseCall},
     control_params::{BatchEntry, BatchParams, CancelParams, StatusParams},
     error::{ErrorKind, Failure},
@@ -44,6 +45,8 @@ pub enum Call {
     TaskEnd(TaskEnd),
     /// Tells about the tokens of this month.
     Usage(UsageCall),
+    /// Consents to somebody's request, or does not.
+    Confirm(ConfirmAnswer),
     /// Tells about the display.
     DisplayInfo,
     /// Begins, ends or paces a subscription.
@@ -125,6 +128,7 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("usage.check", _) => Call::Usage(UsageCall::Check(method::read::<UsageCheckParams>(params)?.check()?)),
             ("usage.report", _) => Call::Usage(UsageCall::Report(method::read::<UsageReportParams>(params)?.check()?)),
             ("usage.get", _) => nothing(params, Call::Usage(UsageCall::Get))?,
+            ("confirm.answer", _) => Call::Confirm(method::read::<ConfirmAnswerParams>(params)?.into()),
             ("cancel", _) => Call::Cancel(cancel(params)?),
             ("status", _) => status(params)?,
             ("display.info", _) => nothing(params, Call::DisplayInfo)?,

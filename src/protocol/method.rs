@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     action::{Action, Button},
+    confirm::ConfirmAnswerParams,
     control::LeaseAcquireParams,
     control_params::{BatchParams, CancelParams, ComputerParams, StatusParams},
     error::{ErrorKind, Failure},
@@ -122,7 +123,7 @@ pub(super) static METHODS: &[Method] = &[
     later("secret.put"),
     later("secret.forget"),
     later("secret.list"),
-    later("confirm.answer"),
+    control::<ConfirmAnswerParams>("confirm.answer"),
     control::<SubscribeParams>("subscribe"),
     control::<UnsubscribeParams>("unsubscribe"),
     control::<AcknowledgeParams>("frames.ack"),

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod answer_text;
 pub mod call;
 pub mod computer;
+pub mod confirm;
 pub mod control;
 pub mod control_params;
 pub mod display;

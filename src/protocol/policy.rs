@@ -27,6 +27,15 @@ pub const ALWAYS_ALLOWED: [&str; 11] = [
     "confirm.answer",
 ];
 
+/// What is answered where it arrives and cannot wait for consent, beside [`ALWAYS_ALLOWED`].
+const NEVER_WAITS: [&str; 7] =
+    ["subscribe", "unsubscribe", "frames.ack", "task.begin", "task.end", "usage.check", "usage.get"];
+
+/// Whether a method can be made to wait for consent.
+pub fn can_wait(method: &str) -> bool {
+    !ALWAYS_ALLOWED.contains(&method) && !NEVER_WAITS.contains(&method) && method != "computer"
+}
+
 /// Whether something is allowed that is off unless the file says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Permission {

@@ -10,5 +10,6 @@ pub mod pacing;
 pub mod policy;
 pub mod registry;
 pub mod sliding_log;
+pub mod summary;
 pub mod tasks;
 pub mod usage;

@@ -61,6 +61,11 @@ impl Rulebook {
         &self.policy.confirm
     }
 
+    /// The rule by which a request waits for consent that is no action, and so for no window.
+    pub fn rule_for(&self, method: &str) -> Option<&ConfirmRule> {
+        self.confirm().iter().find(|rule| rule.method == Some(method) && rule.window.is_none())
+    }
+
     /// Whether a method may be called at all. `computer` is what it names.
     pub fn lists(&self, method: &str) -> bool {
         method == "computer" || self.policy.lists(method)
