@@ -68,7 +68,7 @@ impl Screen {
             return Err(CaptureError::Resized(size));
         }
         let Some(masks) = &mut self.masks else { return Err(CaptureError::Unmaskable("there are no masks")) };
-        frame.update(masks.cover(before, after).as_chunks::<WORD_BYTES>().0, 0..link.size.height);
+        frame.update(masks.cover(link, before, after).as_chunks::<WORD_BYTES>().0, 0..link.size.height);
         Ok(captured)
     }
 }

@@ -7,6 +7,7 @@
 
 mod canvas;
 mod look;
+mod trail;
 
 use std::{
     collections::HashSet,
@@ -19,6 +20,7 @@ use x11rb::protocol::{Event, xproto::Window};
 use self::{
     canvas::{Canvas, Paint},
     look::{Found, Knowledge},
+    trail::Trail,
 };
 use super::{
     capture::CaptureError,
@@ -32,6 +34,8 @@ use crate::protocol::{policy::WindowRules, units::NativeSize};
 const LINGER_TIME: Duration = Duration::from_millis(500);
 /// How many windows that come are remembered between two pictures; with more, everything is hidden in the next one.
 const NEWCOMERS: usize = 256;
+/// How many windows and clients are remembered that have been hidden.
+const REMEMBERED: usize = 1024;
 
 /// A place that may lie beside the screen in part or altogether, with what a border adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,11 @@ pub(super) struct Masks {
     /// The windows of the last picture.
     last: Found,
     told: Told,
+    /// Where windows have been.
+    trail: Trail,
+    /// Windows that have been hidden, and the clients of such.
+    hidden: HashSet<Window>,
+    clients: HashSet<u32>,
     /// What was hidden in the last picture because it was there.
     current: Canvas,
     /// What was hidden lately, and before that.
@@ -117,6 +126,9 @@ impl Masks {
             known: None,
             last: Found::default(),
             told: Told::default(),
+            trail: Trail::default(),
+            hidden: HashSet::new(),
+            clients: HashSet::new(),
             current: canvas(),
             lately: [canvas(), canvas()],
             since: Instant::now(),
@@ -149,24 +161,13 @@ impl Masks {
         }
         // What was only made, or goes without having been seen, changes nothing on the screen.
         self.told.stirred |= !matches!(event, Event::CreateNotify(_));
-        if matches!(event, Event::MapNotify(_)) {
+        if let Event::MapNotify(_) = event {
             match self.told.mapped.len() {
                 0..NEWCOMERS => drop(self.told.mapped.insert(window)),
                 _ => self.told.too_many = true,
             }
         }
-        if let Some(place) = place
-            && self.may_be_hidden(link, window)
-        {
-            self.grow_older(Instant::now());
-            self.lately[0].paint(place, Paint::Hide);
-        }
-    }
-
-    /// Whether a window was hidden in the last picture, or comes from a program of which one was.
-    fn may_be_hidden(&self, link: &Link, window: Window) -> bool {
-        self.last.clients.contains(&focus::client_of(link, window))
-            || self.last.tops.iter().any(|top| top.window == window && top.kind == Kind::Hidden)
+        self.trail.note(event, window, place);
     }
 
     /// Whether the next picture may hide something else than the last one.
@@ -202,7 +203,7 @@ impl Masks {
     }
 
     /// Paints over what is to be hidden and gives the picture. All events that came before the answers have been noted.
-    pub(super) fn cover(&mut self, before: Before, after: After) -> &[u8] {
+    pub(super) fn cover(&mut self, link: &Link, before: Before, after: After) -> &[u8] {
         let now = Instant::now();
         self.grow_older(now);
         let (Before(before), After(after)) = (before, after);
@@ -210,6 +211,7 @@ impl Masks {
             let [lately, _] = &mut self.lately;
             lately.merge(&self.current);
         }
+        self.follow_trail(link, &before, &after, now);
         let is_calm = !self.told.stirred && before == after;
         self.current.clear();
         if is_calm {
@@ -241,6 +243,25 @@ impl Masks {
         self.last = after;
         hidden.cover(&mut self.picture);
         &self.picture
+    }
+
+    /// Hides where hidden windows have been since the last picture, also those that nobody has looked at there.
+    fn follow_trail(&mut self, link: &Link, before: &Found, after: &Found, now: Instant) {
+        if self.clients.len() > REMEMBERED || self.hidden.len() > REMEMBERED {
+            self.clients.clear();
+            self.hidden.clear();
+        }
+        for found in [before, after] {
+            self.clients.extend(&found.clients);
+            self.hidden.extend(found.tops.iter().filter(|top| top.kind == Kind::Hidden).map(|top| top.window));
+        }
+        let [lately, _] = &mut self.lately;
+        let Some(places) = self.trail.lately(now) else { return lately.fill() };
+        for (window, place) in places {
+            if self.hidden.contains(&window) || self.clients.contains(&focus::client_of(link, window)) {
+                lately.paint(place, Paint::Hide);
+            }
+        }
     }
 
     /// Forgets what was hidden long enough ago.

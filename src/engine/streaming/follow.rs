@@ -132,7 +132,7 @@ async fn watch_screen(
         drop(live);
         match end.await {
             Ok(CaptureError::Unresponsive | CaptureError::Refused(_) | CaptureError::Unmaskable(_)) => {
-                tokio::time::sleep(RETRY_INTERVAL).await
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
             // The next display follows, or the subscription is gone.
             Ok(CaptureError::Lost(_) | CaptureError::Resized(_)) | Err(_) => return,
