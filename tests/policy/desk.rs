@@ -50,7 +50,11 @@ impl Desk {
     pub fn must_be_forbidden(&mut self, method: &str, params: Value) -> String {
         let shown = params.to_string();
         let (kind, error) = self.controller.must_fail(method, params);
-        assert_eq!((kind.as_str(), &error["data"]["executed"]), ("forbidden", &"no".into()), "{method} {shown}: {error:#}");
+        assert_eq!(
+            (kind.as_str(), &error["data"]["executed"]),
+            ("forbidden", &"no".into()),
+            "{method} {shown}: {error:#}"
+        );
         error["message"].as_str().unwrap().to_owned()
     }
 
@@ -65,5 +69,7 @@ pub fn is_untouched(recorder: &Recorder) -> bool {
     let seen = recorder.everything();
     recorder.take_events();
     recorder::buttons(&seen).is_empty()
-        && !seen.iter().any(|seen| matches!(seen, Recorded::Key { .. } | Recorded::Motion { .. } | Recorded::Pasted { .. }))
+        && !seen
+            .iter()
+            .any(|seen| matches!(seen, Recorded::Key { .. } | Recorded::Motion { .. } | Recorded::Pasted { .. }))
 }

@@ -42,7 +42,9 @@ fn a_session_is_told_the_hash_of_the_file_and_the_methods_that_it_lists() {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(policy.as_bytes()));
     assert_eq!(result["policy"], json!({ "sha256": hash }));
     let methods: Vec<_> = result["methods"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    for (name, listed) in [("screenshot", true), ("windows.list", true), ("key_up", true), ("zoom", false), ("type", false)] {
+    for (name, listed) in
+        [("screenshot", true), ("windows.list", true), ("key_up", true), ("zoom", false), ("type", false)]
+    {
         assert_eq!(methods.contains(&name), listed, "{name}");
     }
 }

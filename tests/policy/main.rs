@@ -3,8 +3,11 @@
 #![allow(unreachable_pub, reason = "the modules of a test program are public to it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its surroundings fail, and says where")]
 
+mod confirm;
 mod desk;
 mod file;
+mod masks;
 mod requests;
 #[path = "../support/mod.rs"]
 mod support;
+mod windows;

@@ -20,8 +20,16 @@ fn a_method_that_is_not_listed_does_nothing_however_it_is_called() {
         ("subscribe", json!({"events": ["frames"]}), Value::Null),
         ("computer", json!({"action": "type", "text": "a"}), Value::Null),
         ("left_click", json!({"coordinate": [50, 50], "_meta": {"observe": {}}}), Value::Null),
-        ("batch", json!({"actions": [{"name": "left_click", "input": click}, {"name": "type", "input": {"text": "a"}}]}), json!(1)),
-        ("batch", json!({"actions": [{"name": "computer", "input": {"action": "mouse_move", "coordinate": [1, 1]}}]}), json!(0)),
+        (
+            "batch",
+            json!({"actions": [{"name": "left_click", "input": click}, {"name": "type", "input": {"text": "a"}}]}),
+            json!(1),
+        ),
+        (
+            "batch",
+            json!({"actions": [{"name": "computer", "input": {"action": "mouse_move", "coordinate": [1, 1]}}]}),
+            json!(0),
+        ),
     ] {
         let (kind, error) = desk.controller.must_fail(method, params);
         assert_eq!((kind.as_str(), &error["data"]["executed"]), ("forbidden", &json!("no")), "{method}: {error:#}");
@@ -47,7 +55,9 @@ fn a_method_that_is_not_listed_does_nothing_however_it_is_called() {
 #[test]
 fn a_denied_chord_is_not_pressed_in_any_order_by_any_alias_and_on_any_way() {
     let mut desk = Desk::new(&format!("{METHODS}deny_chords = [\"ctrl+alt+*\", \"ctrl+1\", \"super\"]\n"));
-    for chord in ["ctrl+alt+t", "Alt_L+Control_L+t", "t+ctrl+option", "ctrl+Meta_R+F1", "cmd", "Super_R+l", "ctrl+numpad1"] {
+    for chord in
+        ["ctrl+alt+t", "Alt_L+Control_L+t", "t+ctrl+option", "ctrl+Meta_R+F1", "cmd", "Super_R+l", "ctrl+numpad1"]
+    {
         for (method, params) in [
             ("key", json!({"text": format!("a {chord}")})),
             ("hold_key", json!({"text": chord, "duration": 0})),
@@ -70,7 +80,9 @@ fn a_denied_chord_is_not_pressed_in_any_order_by_any_alias_and_on_any_way() {
 fn a_chord_is_denied_however_its_keys_come_to_be_down_and_letting_go_is_not() {
     let mut desk = Desk::new(&format!("{METHODS}deny_chords = [\"ctrl+alt+*\"]\n"));
     let key = |name: &str, text: &str| json!({"name": name, "input": {"text": text}});
-    for last in [key("key", "t"), key("key_down", "t"), json!({"name": "hold_key", "input": {"text": "t", "duration": 0}})] {
+    for last in
+        [key("key", "t"), key("key_down", "t"), json!({"name": "hold_key", "input": {"text": "t", "duration": 0}})]
+    {
         desk.controller.must("key_down", json!({"text": "Alt_R"}));
         let actions = json!([key("key_down", "ctrl"), last]);
         let result = desk.controller.must("batch", json!({ "actions": actions }));
@@ -118,7 +130,8 @@ fn pointer_actions_land_in_a_region_or_are_not_begun() {
     assert_eq!(recorder::buttons(&desk.recorder.everything()).len(), 6);
     // In a session whose pictures are smaller, regions are still native pixels.
     let mut half = super::support::Controller::connect(&desk.server);
-    let hello = json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}, "screen": {"max_long_edge": 320}});
+    let hello =
+        json!({"protocol": "deskhand.v1", "client": {"name": "t", "version": "1"}, "screen": {"max_long_edge": 320}});
     desk.controller.must("lease.release", json!({}));
     half.must("initialize", hello);
     half.must("left_click", json!({"coordinate": [75, 75]}));
@@ -131,7 +144,8 @@ fn the_clipboard_is_off_unless_the_policy_turns_it_on() {
     let mut desk = Desk::new(METHODS);
     let message = desk.must_be_forbidden("paste", json!({"text": "a"}));
     assert!(message.contains("clipboard = true"), "{message}");
-    let (_, error) = desk.controller.must_fail("batch", json!({"actions": [{"name": "paste", "input": {"text": "a"}}]}));
+    let (_, error) =
+        desk.controller.must_fail("batch", json!({"actions": [{"name": "paste", "input": {"text": "a"}}]}));
     assert_eq!(error["data"]["index"], 0);
     assert!(desk.is_untouched());
 }
