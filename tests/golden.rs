@@ -160,6 +160,7 @@ fn controls() -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         ("usage.get", vec![json!({})]),
+        ("confirm.answer", vec![json!({"id": 1, "allow": true}), json!({"id": 1})]),
     ]
 }
 

@@ -84,6 +84,10 @@ pub struct ServeArguments {
     /// `require` refuses to start without, `try` logs what is missing [default: try]. COMMAND and the X server are not confined.
     #[arg(long, env = "DESKHAND_SANDBOX", value_name = "MODE")]
     pub sandbox: Option<SandboxChoice>,
+    /// Allow only what this TOML file lists: `methods`, and optionally `deny_chords`, `regions`, `clipboard`, `resize`, `navigate` and
+    /// tables `window` and `confirm`. Only its owner may write it; it holds as long as the server runs.
+    #[arg(long, env = "DESKHAND_POLICY", value_name = "FILE")]
+    pub policy: Option<String>,
 
     /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
     #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
@@ -179,6 +183,7 @@ impl ServeArguments {
             require_task: self.require_task.or(lower.require_task),
             state: self.state.or(lower.state),
             sandbox: self.sandbox.or(lower.sandbox),
+            policy: self.policy.or(lower.policy),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),

@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod audit;
 pub mod display;
+pub mod policy;
 pub mod token;
 pub mod tokens;
 pub mod values;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub audit: Option<AuditSettings>,
     /// Whether the server confines itself.
     pub sandbox: SandboxChoice,
+    /// What may be done; everything where there is none.
+    pub policy: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -242,6 +245,7 @@ impl Settings {
             tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },
             state: typed.state.as_deref().map(absolute).transpose()?,
             sandbox: typed.sandbox.unwrap_or_default(),
+            policy: typed.policy.as_deref().map(absolute).transpose()?,
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
     }

@@ -61,6 +61,14 @@ impl Token {
 /// # Errors
 /// Why it is no good.
 pub(super) fn read_private(path: &Path, most: u64) -> Result<String, TokenError> {
+    read_guarded(path, most, OTHERS)
+}
+
+/// Reads a file of at most so many bytes that has none of these permission bits.
+///
+/// # Errors
+/// Why it is no good.
+pub(super) fn read_guarded(path: &Path, most: u64, refused: u32) -> Result<String, TokenError> {
     let fail = |error| TokenError::Read { path: path.to_owned(), error };
     // Without NONBLOCK a named pipe in its place would hold the start up for ever.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
@@ -69,7 +77,7 @@ pub(super) fn read_private(path: &Path, most: u64) -> Result<String, TokenError>
     if !metadata.is_file() {
         return Err(TokenError::Format { path: path.to_owned() });
     }
-    if metadata.mode() & OTHERS != 0 {
+    if metadata.mode() & refused != 0 {
         return Err(TokenError::Readable { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
     }
     let mut bytes = Vec::new();

@@ -80,6 +80,9 @@ pub enum InputCause {
     /// Another window than the expected one would get the input. Nothing was sent.
     #[error("{0}")]
     TargetMismatch(String),
+    /// The operator's policy forbids it.
+    #[error("{0}")]
+    Forbidden(String),
     /// No window would receive the keys.
     #[error("no window has the keyboard focus; click into the window that should receive the keys, then try again")]
     FocusLost,
@@ -151,6 +154,7 @@ impl InputCause {
                 ErrorKind::InputGrabbed
             }
             Self::TargetMismatch(_) => ErrorKind::TargetMismatch,
+            Self::Forbidden(_) => ErrorKind::Forbidden,
             Self::FocusLost => ErrorKind::FocusLost,
             Self::KeymapChanged => ErrorKind::KeymapChanged,
             Self::Unmappable(_) | Self::NoSpareKeys => ErrorKind::UnmappableCharacter,

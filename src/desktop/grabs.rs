@@ -116,6 +116,11 @@ pub fn holder(station: &mut Station, device: Device) -> Result<Option<Client>, L
     Ok(receiver.map(Client))
 }
 
+/// Who has a device that is held; `None` where it is free or nobody can tell.
+pub fn holder_if_grabbed(station: &mut Station, device: Device) -> Result<Option<Client>, LinkError> {
+    if is_grabbed(station, device)? { holder(station, device) } else { Ok(None) }
+}
+
 fn witness(station: &mut Station, data: &Link, device: Device) -> Result<Option<u32>, LinkError> {
     let limit = Instant::now() + WITNESS_TIME;
     let control = station.link();
@@ -260,6 +265,11 @@ impl Client {
     /// Whether a pop-up of the client is among the topmost windows, as menus are while they hold the keyboard: then that is
     /// what a person sees in front, and means.
     pub fn has_popup_on_top(self, link: &Link) -> Result<bool, LinkError> {
+        Ok(self.popup_on_top(link)?.is_some())
+    }
+
+    /// That pop-up.
+    pub fn popup_on_top(self, link: &Link) -> Result<Option<Window>, LinkError> {
         let _limit = link.within(OPERATION_TIME);
         let look = |window: Window| -> Result<Option<bool>, ReplyError> {
             let attributes = link.connection.get_window_attributes(window)?;
@@ -280,11 +290,11 @@ impl Client {
         let children = tree.reply().map_err(|error| link.explain(error))?.children;
         for &window in children.iter().rev().take(TOP_WINDOWS) {
             match look(window) {
-                Ok(Some(true)) => return Ok(true),
+                Ok(Some(true)) => return Ok(Some(window)),
                 Ok(_) | Err(ReplyError::X11Error(_)) => {}
                 Err(error) => return Err(link.explain(error)),
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! Whether an action's input reaches the window that it is for: asked before it is sent, and for a text also while it is.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use x11rb::{
     connection::{DiscardMode, ReplyOrError, RequestConnection as _, RequestKind},
@@ -9,6 +9,7 @@ use x11rb::{
 };
 
 use super::{
+    access::Targets,
     connection::{LinkError, OPERATION_TIME},
     failure::InputCause,
     focus::{self, Focused},
@@ -18,15 +19,10 @@ use super::{
     permit::Permit,
     station::Station,
     tooltip::Look,
-    toplevel,
 };
 use crate::{
     plan::gesture::Gesture,
-    protocol::{
-        error::Process,
-        units::NativePoint,
-        window::{SeenWindow, WindowMatch},
-    },
+    protocol::{error::Process, policy::WindowRules, units::NativePoint},
 };
 
 /// How long a foreign grab may last before the action fails: a window manager that handles the click before this one holds
@@ -53,7 +49,9 @@ pub enum Holders {
 #[derive(Debug, Default)]
 pub struct Guard {
     watch: Option<FocusWatch>,
-    /// The window that had the focus when it was found to be the expected one.
+    /// The policy's rules about windows; `None` for none.
+    rules: Option<Arc<WindowRules>>,
+    /// The window that had the focus when it was found to be one that may have the keys.
     expected: Option<Window>,
     /// The pointer was free, or its holder is who the click is for.
     pointer_is_free: bool,
@@ -68,27 +66,38 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Begins an action: nothing has been sent yet. Asks the display only where the request expects a window.
+    /// Begins an action: nothing has been sent yet. Asks the display only where the request expects a window or the policy has rules
+    /// about windows.
     ///
     /// # Errors
-    /// [`InputCause::TargetMismatch`].
+    /// [`InputCause::TargetMismatch`], [`InputCause::Forbidden`].
     pub fn begin(station: &mut Station, gesture: &Gesture, permit: &Permit) -> Result<Self, InputCause> {
-        let mut guard = Self::default();
-        let Some(wanted) = permit.expect_window.clone() else { return Ok(guard) };
+        let mut guard = Self { rules: permit.windows.clone(), ..Self::default() };
+        let targets = match gesture {
+            Gesture::ReleaseButton(_) | Gesture::ReleaseKeys(_) => Targets::of(permit).expected_only(),
+            _ => Targets::of(permit),
+        };
+        if targets.are_any() {
+            return Ok(guard);
+        }
         match gesture {
             Gesture::Wait(_) => {}
-            Gesture::Move(at) => expect_at(station, *at, &wanted)?,
-            Gesture::Click { at, .. }
-            | Gesture::Drag { start: at, .. }
-            | Gesture::Scroll { at, .. }
-            | Gesture::ScrollBy { at, .. } => expect_pointer(station, *at, &wanted)?,
-            Gesture::PressButton(_) | Gesture::ReleaseButton(_) => expect_pointer(station, None, &wanted)?,
+            Gesture::Move(at) => targets.at(station, *at)?,
+            Gesture::Click { at, .. } | Gesture::Scroll { at, .. } | Gesture::ScrollBy { at, .. } => {
+                expect_pointer(station, *at, targets)?;
+            }
+            Gesture::Drag { start, path, .. } => {
+                expect_pointer(station, *start, targets)?;
+                // What is let go of there is dropped there.
+                path.last().map_or(Ok(()), |end| targets.rules_only().at(station, *end))?;
+            }
+            Gesture::PressButton(_) | Gesture::ReleaseButton(_) => expect_pointer(station, None, targets)?,
             Gesture::Keys { .. }
             | Gesture::PressKeys(_)
             | Gesture::ReleaseKeys(_)
             | Gesture::HoldKeys { .. }
             | Gesture::Type(_)
-            | Gesture::Paste(_) => guard.expected = Some(expect_focus(station, &wanted, permit)?),
+            | Gesture::Paste(_) => guard.expected = expect_focus(station, targets, permit)?,
         }
         Ok(guard)
     }
@@ -109,12 +118,18 @@ impl Guard {
         if let (Holders::None, Some(first)) = (holders, window) {
             window = Some(self.watch(station, first)?);
         }
-        if let (Some(expected), Some(wanted)) = (self.expected, &permit.expect_window)
-            && window != Some(expected)
-        {
-            expect_focus(station, wanted, permit)?;
+        let targets = Targets::of(permit);
+        if !targets.are_any() && window != self.expected {
+            expect_focus(station, targets, permit)?;
         }
         Self::keyboard_reaches(station, window, holders, permit)?;
+        if self.rules.is_some()
+            && let Some(holder) = grabs::holder_if_grabbed(station, Device::Keyboard)?
+            && !window.is_some_and(|window| holder == Client::of(station.link(), window))
+        {
+            // A menu of another program has the keys, whoever has the focus.
+            targets.rules_only().holder(station.link(), holder)??;
+        }
         Ok(window)
     }
 
@@ -201,6 +216,11 @@ impl Guard {
         if let Some(look) = tooltip {
             look.end(station, permit)?;
         }
+        if let Some(rules) = &self.rules {
+            // The window may have come after the first look, also because the pointer has.
+            let targets = Targets { expected: None, rules: Some(rules) };
+            expect_pointer(station, self.place, targets)?;
+        }
         if let Some(place) = self.place {
             station.hands.motion(place)?;
         }
@@ -270,7 +290,8 @@ impl Guard {
     /// number of characters that did.
     ///
     /// # Errors
-    /// [`InputCause::FocusLost`], [`InputCause::InputGrabbed`].
+    /// [`InputCause::FocusLost`], [`InputCause::InputGrabbed`], and [`InputCause::Forbidden`] where the window has become one that
+    /// must not have it.
     pub fn check(&mut self, station: &mut Station, is_at_end: bool, typed: &mut Option<u32>) -> Result<(), InputCause> {
         let Some(watch) = &self.watch else { return Ok(()) };
         for _ in 0..LISTENS {
@@ -279,7 +300,13 @@ impl Guard {
             }
         }
         match watch.broken(&station.events.turns, is_at_end) {
-            None => Ok(()),
+            None => match &self.rules {
+                // What came of the last character is for the next action.
+                Some(rules) if !is_at_end => {
+                    Targets { expected: None, rules: Some(rules) }.around(station.link(), watch.window())?
+                }
+                _ => Ok(()),
+            },
             Some(Broken::Left { typed: count }) => {
                 *typed = Some(count);
                 Err(InputCause::FocusLost)
@@ -349,60 +376,23 @@ fn judge(
     if accepts(station, holder)? { Ok(Ok(())) } else { Ok(Err(holder.process(station.link())?)) }
 }
 
-fn expect_pointer(station: &mut Station, at: Option<NativePoint>, wanted: &WindowMatch) -> Result<(), InputCause> {
+/// Where the pointer will be, or is.
+fn expect_pointer(station: &mut Station, at: Option<NativePoint>, targets: Targets<'_>) -> Result<(), InputCause> {
     if at.is_none() {
         station.hands.answer()?;
     }
     let at = at.unwrap_or(station.hands.pointer);
-    expect_at(station, at, wanted)
+    targets.at(station, at)
 }
 
-fn expect_at(station: &Station, at: NativePoint, wanted: &WindowMatch) -> Result<(), InputCause> {
-    let place = format!("at ({}, {}) of the display", at.x, at.y);
-    let found = toplevel::at(station.link(), at)?;
-    match found.first() {
-        Some(_) if found.iter().any(|window| wanted.accepts(window)) => Ok(()),
-        Some(first) => Err(mismatch(&place, first)),
-        None => Err(InputCause::TargetMismatch(format!(
-            "there is no window {place}, but one was expected; nothing was sent; look at the screen again"
-        ))),
-    }
-}
-
-/// Waits for the expected window to have the focus, and says which window inside it has.
-fn expect_focus(station: &mut Station, wanted: &WindowMatch, permit: &Permit) -> Result<Window, InputCause> {
-    let mut has_it = None;
-    let mut reason = None;
+/// Waits for a window to have the focus that may have the keys, and says which window inside it has.
+fn expect_focus(station: &mut Station, targets: Targets<'_>, permit: &Permit) -> Result<Option<Window>, InputCause> {
+    let (mut has_it, mut verdict) = (None, Ok(()));
     station.ask_until(FOCUS_TIME, permit, |station| {
-        let Focused::Window(window) = focus::focused(station.link(), &station.events.atoms)? else {
-            reason = None;
-            return Ok(false);
-        };
-        let found = toplevel::around(station.link(), window)?;
-        if found.iter().any(|window| wanted.accepts(window)) {
-            has_it = Some(window);
-        } else {
-            reason = found.first().map(|first| mismatch("with the keyboard focus", first));
-        }
-        Ok(has_it.is_some())
+        let focused = focus::focused(station.link(), &station.events.atoms)?;
+        has_it = if let Focused::Window(window) = focused { Some(window) } else { None };
+        verdict = targets.focused(station.link(), focused)?;
+        Ok(verdict.is_ok())
     })?;
-    has_it.ok_or_else(|| {
-        reason.unwrap_or_else(|| {
-            InputCause::TargetMismatch(
-                "no window has the keyboard focus, but one was expected; nothing was sent; click into it first"
-                    .to_owned(),
-            )
-        })
-    })
-}
-
-fn mismatch(place: &str, found: &SeenWindow) -> InputCause {
-    /// As much of a title as a message needs.
-    const SHOWN: usize = 120;
-    let title: String = found.title.chars().take(SHOWN).collect();
-    let [instance, class] = found.class.each_ref().map(|name| name.chars().take(SHOWN).collect::<String>());
-    InputCause::TargetMismatch(format!(
-        "the window {place} is \"{title}\" of class \"{instance}\", \"{class}\", not the expected one; nothing was sent; look at \
-         the screen again"
-    ))
+    verdict.map(|()| has_it)
 }

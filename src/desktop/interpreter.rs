@@ -178,6 +178,9 @@ impl Interpreter {
         self.guard.end(station)?;
         self.guard = Guard::begin(station, gesture, permit)?;
         let mut steps = self.keyboard.plan(station, gesture, permit)?;
+        if let Some(bounds) = &permit.bounds {
+            self.keyboard.keep_within(bounds, station, gesture, &steps)?;
+        }
         if let (true, Some(pace)) = (is_text, permit.pace) {
             steps = paced(steps, pace);
         }

@@ -17,6 +17,7 @@ use super::{
     xkb_map,
 };
 use crate::plan::{
+    bounds::{Beginning, Bounds, OutOfBounds},
     gesture::Gesture,
     held::keep_held,
     keymap::{KeyDescription, Keymap, KeymapDescription, ModifierMask},
@@ -174,6 +175,30 @@ impl Keyboard {
         let mut held: Vec<_> = station.hands.ledger.held_keys().collect();
         held.retain(|&keycode| !keymap.modifiers_of(keycode).is_empty());
         Ok(keep_held(steps, gesture, &held))
+    }
+
+    /// Whether steps that were just planned keep within bounds, with what is held now and the pointer where it is now.
+    ///
+    /// # Errors
+    /// [`InputCause::Forbidden`].
+    pub fn keep_within(
+        &self,
+        bounds: &Bounds,
+        station: &mut Station,
+        gesture: &Gesture,
+        steps: &[Step],
+    ) -> Result<(), InputCause> {
+        if bounds.has_regions() {
+            // A press without a place is where the pointer is, and applications may move it.
+            station.hands.answer()?;
+        }
+        let held: Vec<_> = station.hands.ledger.held_keys().collect();
+        let beginning = Beginning { pointer: station.hands.pointer, held: &held };
+        let meanings = |keycode| {
+            let key = self.known.as_ref().and_then(|known| known.description.key(keycode));
+            key.map_or_else(Vec::new, KeyDescription::usual_symbols)
+        };
+        bounds.steps(gesture, steps, beginning, meanings).map_err(|OutOfBounds(message)| InputCause::Forbidden(message))
     }
 
     /// Locks a group for the keys that follow; the ledger knows which one to come back to.

@@ -11,6 +11,7 @@
 //! A [`Desktop`] is one display at one size: when its connection ends or its screen changes its size it is over, and a new
 //! one is opened.
 
+pub mod access;
 pub mod acknowledge;
 pub mod answer;
 mod auto_repeat;
@@ -42,6 +43,7 @@ pub mod interpreter;
 pub mod keyboard;
 pub mod last_frame;
 pub mod ledger;
+mod masks;
 pub mod observer;
 pub mod overtaking;
 mod paste;
@@ -69,7 +71,10 @@ mod worker;
 pub mod xauthority;
 pub mod xkb_map;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::watch;
 
@@ -85,7 +90,7 @@ use self::{
     target::Target,
     windows::Windows,
 };
-use crate::protocol::{display::DisplayNumber, units::NativeSize};
+use crate::protocol::{display::DisplayNumber, policy::WindowRules, units::NativeSize};
 
 /// A display that is open. Dropping it releases what is held and ends its threads within a bounded time.
 #[derive(Debug)]
@@ -104,12 +109,16 @@ pub struct Desktop {
 impl Desktop {
     /// Opens the display and starts its threads. Whatever was down on it is released first.
     pub fn open(target: &Target) -> Result<Self, OpenError> {
-        Self::open_for(target, Attendance::default())
+        Self::open_for(target, Attendance::default(), None)
     }
 
-    /// The same, for these sessions.
-    pub fn open_for(target: &Target, attendance: Attendance) -> Result<Self, OpenError> {
-        Self::open_all(target, attendance, Faults::default())
+    /// The same, for these sessions, with the windows hidden from pictures that rules say.
+    pub fn open_for(
+        target: &Target,
+        attendance: Attendance,
+        masks: Option<Arc<WindowRules>>,
+    ) -> Result<Self, OpenError> {
+        Self::open_all(target, attendance, masks, Faults::default())
     }
 
     /// As [`Desktop::open`], with something to call before each step of an action, where tests put faults.
@@ -119,11 +128,16 @@ impl Desktop {
 
     /// As [`Desktop::open`], with everything that tests can put in.
     pub fn open_with_faults(target: &Target, faults: Faults) -> Result<Self, OpenError> {
-        Self::open_all(target, Attendance::default(), faults)
+        Self::open_all(target, Attendance::default(), None, faults)
     }
 
     /// As [`Desktop::open_for`], with everything that tests can put in.
-    pub fn open_all(target: &Target, attendance: Attendance, faults: Faults) -> Result<Self, OpenError> {
+    pub fn open_all(
+        target: &Target,
+        attendance: Attendance,
+        masks: Option<Arc<WindowRules>>,
+        faults: Faults,
+    ) -> Result<Self, OpenError> {
         let ended = EndSignal::default();
         let link = Link::open(target, OPERATION_TIME)?;
         let size = link.size;
@@ -133,7 +147,7 @@ impl Desktop {
         })?;
         let thread = |error: std::io::Error| OpenError::Broken(format!("no thread could be started: {error}"));
         let (link, method) = (Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory);
-        let capture = Capture::start(link, method, attendance, ended.clone()).map_err(thread)?;
+        let capture = Capture::start_masked(link, method, masks, attendance, ended.clone()).map_err(thread)?;
         let observer = Observer::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let pointer_watch = PointerWatch::new(target.clone());
         let windows = Windows::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;

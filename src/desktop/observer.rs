@@ -10,8 +10,9 @@ use super::{
     ended::{EndSignal, Ended},
     inbox::{Hearing, Inbox, Next, Slot},
     sanitize::sanitize,
+    toplevel,
 };
-use crate::protocol::units::NativePoint;
+use crate::protocol::{units::NativePoint, window::SeenWindow};
 
 /// The longest text of a foreign property that is read, in bytes: a title of that length is cut in every window list, and
 /// nobody can make us hold more.
@@ -41,6 +42,17 @@ pub enum Focus {
     },
 }
 
+/// Where input would go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// To what is at a place of the screen.
+    At(NativePoint),
+    /// To what is under the pointer.
+    Pointer,
+    /// To what has the keyboard.
+    Keys,
+}
+
 /// What is on the display. All text is sanitised and at most 256 bytes long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayFacts {
@@ -59,6 +71,7 @@ enum Question {
     Pointer(oneshot::Sender<Result<NativePoint, LinkError>>),
     RoundTrip(oneshot::Sender<Result<(), LinkError>>),
     Facts(oneshot::Sender<Result<DisplayFacts, LinkError>>),
+    Target(Aim, oneshot::Sender<Result<Vec<SeenWindow>, LinkError>>),
 }
 
 /// The observing thread of one display. It ends when this is dropped.
@@ -91,6 +104,11 @@ impl Observer {
         self.ask(Question::Facts)
     }
 
+    /// The window that input would reach and, after a pop-up, the one that it came out of; nothing where there is none.
+    pub fn target(&self, aim: Aim) -> Answer<Vec<SeenWindow>> {
+        self.ask(|sender| Question::Target(aim, sender))
+    }
+
     fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Result<T, LinkError>>) -> Question) -> Answer<T> {
         let (sender, receiver) = oneshot::channel();
         // If the thread is gone, the sender is dropped with the question and the receiver tells.
@@ -105,6 +123,9 @@ fn run(link: &Link, questions: &Inbox<Question>, ended: &EndSignal) {
             Ok(Next::Question(Question::Pointer(sender))) => answer(link, questions, sender, pointer),
             Ok(Next::Question(Question::RoundTrip(sender))) => answer(link, questions, sender, Link::round_trip),
             Ok(Next::Question(Question::Facts(sender))) => answer(link, questions, sender, facts),
+            Ok(Next::Question(Question::Target(aim, sender))) => {
+                answer(link, questions, sender, |link| target(link, aim))
+            }
             Ok(Next::Timeout | Next::Heard) => Ok(()),
             Ok(Next::Closed) => return,
             Err(error) => Err(error),
@@ -143,7 +164,26 @@ fn refuse(question: Question, error: LinkError) {
         Question::Pointer(sender) => drop(sender.send(Err(error))),
         Question::RoundTrip(sender) => drop(sender.send(Err(error))),
         Question::Facts(sender) => drop(sender.send(Err(error))),
+        Question::Target(_, sender) => drop(sender.send(Err(error))),
     }
+}
+
+fn target(link: &Link, aim: Aim) -> Result<Vec<SeenWindow>, LinkError> {
+    let at = match aim {
+        Aim::At(place) => place,
+        Aim::Pointer => pointer(link)?,
+        Aim::Keys => {
+            let focus = link.reply(link.connection.get_input_focus())?.focus;
+            if focus == u32::from(InputFocus::NONE) {
+                return Ok(Vec::new());
+            }
+            if focus != u32::from(InputFocus::POINTER_ROOT) && focus != link.root {
+                return toplevel::around(link, focus);
+            }
+            pointer(link)?
+        }
+    };
+    toplevel::at(link, at)
 }
 
 fn pointer(link: &Link) -> Result<NativePoint, LinkError> {

@@ -18,7 +18,10 @@ use rustix::{
 
 use tokio::sync::Notify;
 
-use crate::protocol::{units::Milliseconds, window::WindowMatch};
+use crate::{
+    plan::bounds::Bounds,
+    protocol::{policy::WindowRules, units::Milliseconds, window::WindowMatch},
+};
 
 /// A descriptor that makes `poll` return. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -107,6 +110,10 @@ pub struct Permit {
     pub deadline: Option<Instant>,
     /// The window that must get its input; `None` for any.
     pub expect_window: Option<Arc<WindowMatch>>,
+    /// The policy's rules about the windows that may get its input; `None` for none.
+    pub windows: Option<Arc<WindowRules>>,
+    /// Where it may point and what it must not press; `None` for anything.
+    pub bounds: Option<Arc<Bounds>>,
     /// A pause after each character of a text but the last.
     pub pace: Option<Milliseconds>,
 }

@@ -15,7 +15,7 @@ use x11rb::{
 use super::{
     connection::{Link, LinkError, XConnection},
     damage::Drawn,
-    last_frame::{LastFrame, WORD_BYTES, padded_bytes},
+    last_frame::{LastFrame, WORD_BYTES, Word as _, padded_bytes},
     shm::SharedSegment,
 };
 use crate::{image::pixels::PIXEL_BYTES, protocol::units::NativeSize};
@@ -107,6 +107,25 @@ impl ScreenSource {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Captures the whole root window, to be painted over before it becomes a frame.
+    pub fn read(&self, link: &Link, into: &mut Vec<u8>) -> Result<(), LinkError> {
+        let bytes = padded_bytes(link.size);
+        match self {
+            Self::Shared { segment, id } => {
+                link.reply(Self::ask_shared(link, *id, &(0..link.size.height)))?;
+                into.clear();
+                into.extend(segment.words().iter().flat_map(|word| word.load().to_ne_bytes()));
+            }
+            Self::Core => {
+                link.connection.stream().note_incoming(|incoming| incoming.allow(bytes));
+                let (format, NativeSize { width, height }) = (ImageFormat::Z_PIXMAP, link.size);
+                *into = link.reply(link.connection.get_image(format, link.root, 0, 0, width, height, PLANES))?.data;
+            }
+        }
+        into.resize(bytes, 0);
         Ok(())
     }
 

@@ -155,6 +155,8 @@ fn describe(link: &Link, chain: Vec<Window>) -> Result<(SeenWindow, Managed), Li
         None => text(link, top, AtomEnum::WM_NAME.into())?,
     };
     let title = title.map(|title| sanitize(&title, TEXT_BYTES as usize)).unwrap_or_default();
+    ids.retain(|id| *id != top);
+    ids.insert(0, top);
     Ok((SeenWindow { ids, class, title }, managed))
 }
 

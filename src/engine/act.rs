@@ -1,6 +1,6 @@
 //! Input: from a gesture to its result.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     context::{Context, Written, microseconds},
@@ -18,7 +18,9 @@ use crate::{
         answer_text,
         error::{ErrorKind, Executed, Failure},
         message::MessageText,
+        policy::WindowRules,
     },
+    session::policy::Rulebook,
 };
 
 /// Carries a gesture out, waits until the X server has it and, where that was asked for, until the screen has settled, and writes
@@ -26,7 +28,13 @@ use crate::{
 ///
 /// # Errors
 /// Why it failed and how far it got; what it pressed is released.
-pub async fn perform(context: &Context<'_>, gesture: Gesture, scope: Scope, text: String) -> Result<Written, Failure> {
+pub async fn perform(
+    context: &Context<'_>,
+    gesture: Gesture,
+    windows: Option<Arc<WindowRules>>,
+    scope: Scope,
+    text: String,
+) -> Result<Written, Failure> {
     let wait = observation::after_action(context, scope)?;
     let is_action = !matches!(gesture, Gesture::Wait(_));
     let notches = match &gesture {
@@ -36,7 +44,7 @@ pub async fn perform(context: &Context<'_>, gesture: Gesture, scope: Scope, text
     announce(context, wait.is_some(), is_action).await?;
     let waited = context.waited();
     let handed = Instant::now();
-    let performed = context.live.desktop.input().perform(gesture, permit(context)).await;
+    let performed = context.live.desktop.input().perform(gesture, permit(context, windows)).await;
     let performed = performed.map_err(|_| lost_thread())?.map_err(|error| failure(error, &context.geometry));
     if is_action && !matches!(&performed, Err(failure) if failure.executed == Executed::No) {
         context.client.acted(context.live.epoch);
@@ -78,12 +86,14 @@ pub async fn announce(context: &Context<'_>, is_observed: bool, is_action: bool)
     Ok(())
 }
 
-fn permit(context: &Context<'_>) -> Permit {
-    let meta = &context.job.prepared.meta;
+fn permit(context: &Context<'_>, windows: Option<Arc<WindowRules>>) -> Permit {
+    let (meta, policy) = (&context.job.prepared.meta, context.engine.policy.as_deref());
     Permit {
         cancellation: context.job.cancellation.clone(),
         deadline: context.job.deadline(),
         expect_window: meta.expect_window.clone(),
+        windows,
+        bounds: policy.and_then(Rulebook::bounds).cloned(),
         pace: meta.pace,
     }
 }

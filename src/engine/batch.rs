@@ -3,21 +3,19 @@
 use serde::Serialize;
 
 use super::{
-    act, action,
+    act,
+    action::{self, Named},
     context::{Context, Written},
     look::{self, Acted},
     observation::{self, Scope},
     outcome::Reply,
 };
-use crate::{
-    plan::resolve,
-    protocol::{
-        action::Action,
-        answer::{Held, Timing},
-        answer_text, call,
-        error::{ErrorKind, Failure},
-        units::FrameId,
-    },
+use crate::protocol::{
+    action::Action,
+    answer::{Held, Timing},
+    answer_text, call,
+    error::{ErrorKind, Failure},
+    units::FrameId,
 };
 
 /// What the actions after a failed one are answered with, word for word by the contract.
@@ -37,8 +35,7 @@ struct BatchResult {
 /// What is wrong with one of the actions, with `data.index`: nothing ran then.
 pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Failure> {
     for (action, index) in actions.iter().zip(0..) {
-        resolve::resolve(action, &context.geometry, context.engine.notch)
-            .map_err(|failure| call::indexed(failure, "its input", index))?;
+        action::resolve(context, action).map_err(|failure| call::indexed(failure, "its input", index))?;
     }
     let wait = observation::asked(context)?;
     act::announce(context, wait.is_some(), false).await?;
@@ -46,14 +43,15 @@ pub async fn run(context: &Context<'_>, actions: &[Action]) -> Result<Reply, Fai
     reply.text.end().push_str(r#"{"results":["#);
     let mut total = Timing::default();
     let mut failed = false;
-    for (index, action) in actions.iter().enumerate() {
+    let named = actions.iter().zip(&context.job.prepared.members).map(|(action, name)| Named { name, action });
+    for (index, named) in named.enumerate() {
         if index > 0 {
             reply.text.end().push(',');
         }
         let outcome = if failed {
             Err(Failure::new(ErrorKind::NotExecuted, NOT_EXECUTED))
         } else {
-            action::result(context, action, Scope::InBatch, r#"{"result":"#.to_owned()).await
+            action::result(context, named, Scope::InBatch, r#"{"result":"#.to_owned()).await
         };
         match outcome {
             Ok(Written { text, attachment, timing, .. }) => {

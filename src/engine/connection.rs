@@ -248,6 +248,7 @@ impl Shared {
             Call::Status(asked) => {
                 Ok(answer_text::result(&id, &information::status(&self.engine, &self.client, asked.as_ref())))
             }
+            Call::Confirm(answer) => control::consent(&self.engine, &self.client, &id, answer),
             Call::Usage(call) => control::usage(&self.engine, &self.client, &id, &call),
             Call::Initialize(initialize) => self.initialize(&id, &initialize).inspect_err(|_| {
                 self.engine.sessions().initialize_failed(self.client.id);

@@ -10,6 +10,7 @@ use crate::{
     protocol::{
         answer_text,
         call::{Call, Prepared},
+        confirm::ConfirmAnswer,
         control::{ControlCall, ControlResult, LeaseCall, LeaseResult},
         error::{ErrorKind, Failure},
         request::RequestId,
@@ -60,6 +61,17 @@ pub async fn control(engine: &Engine, id: &RequestId, call: ControlCall) -> Stri
         }
     }
     answer_text::result(id, &result)
+}
+
+/// `confirm.answer`.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub fn consent(engine: &Engine, client: &Client, id: &RequestId, answer: ConfirmAnswer) -> Result<String, Failure> {
+    engine.confirmations.answer(client.id, answer)?;
+    recording::consent(engine, client, answer);
+    tracing::info!(session = client.id.0, consent = ?answer.consent, "an admin has answered a request for consent");
+    Ok(answer_text::result(id, &serde_json::json!({})))
 }
 
 /// `task.begin` and `task.end`; `None` for any other request.

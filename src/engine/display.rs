@@ -15,6 +15,7 @@ use crate::{
     observe::metrics::Metrics,
     protocol::{
         error::{ErrorKind, Failure},
+        policy::WindowRules,
         units::FrameId,
     },
     session::registry::DisplayEpoch,
@@ -28,7 +29,7 @@ pub const START_TIME: Duration = Duration::from_secs(30);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Opens a display: [`Desktop::open_for`], but for tests.
-pub type OpenDesktop = fn(&Target, Attendance) -> Result<Desktop, OpenError>;
+pub type OpenDesktop = fn(&Target, Attendance, Option<Arc<WindowRules>>) -> Result<Desktop, OpenError>;
 
 /// A desktop that is open.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ pub async fn keep(
     attendance: Attendance,
     metrics: &Metrics,
     open_desktop: OpenDesktop,
+    masks: Option<Arc<WindowRules>>,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
@@ -103,7 +105,7 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target, attendance.clone(), open_desktop).await {
+        match open(target, attendance.clone(), open_desktop, masks.clone()).await {
             Ok(desktop) => {
                 epoch += 1;
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
@@ -134,8 +136,13 @@ pub async fn keep(
     }
 }
 
-async fn open(target: Target, attendance: Attendance, open: OpenDesktop) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || open(&target, attendance)).await;
+async fn open(
+    target: Target,
+    attendance: Attendance,
+    open: OpenDesktop,
+    masks: Option<Arc<WindowRules>>,
+) -> Result<Desktop, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || open(&target, attendance, masks)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

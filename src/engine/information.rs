@@ -25,6 +25,7 @@ use crate::{
         message::MessageText,
         meta::Meta,
         method,
+        policy::PolicyInformation,
         request_key::RequestKey,
         schema,
         window::{ListedWindow, WindowsResult},
@@ -118,6 +119,7 @@ pub fn initialize(engine: &Engine, client: &Client, live: &Live) -> Result<Initi
     let role = engine.sessions().role(client.id);
     let role = role.ok_or_else(|| Failure::new(ErrorKind::Internal, "the session has ended"))?;
     let options = client.options();
+    let policy = engine.policy.as_deref();
     Ok(InitializeResult {
         protocol: PROTOCOL,
         boot: engine.boot.clone(),
@@ -129,8 +131,9 @@ pub fn initialize(engine: &Engine, client: &Client, live: &Live) -> Result<Initi
         coordinate_space: options.space,
         images: options.images,
         limits: schema::limits(),
-        methods: method::available().collect(),
+        methods: method::available().filter(|name| policy.is_none_or(|policy| policy.lists(name))).collect(),
         meta: Meta::SUPPORTED,
+        policy: policy.map(|policy| PolicyInformation { sha256: policy.sha256().to_owned() }),
     })
 }
 

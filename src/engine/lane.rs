@@ -242,6 +242,7 @@ mod tests {
             id: RequestId::Number(number),
             method: "screenshot",
             call: Call::Act(Action::Screenshot),
+            members: Vec::new(),
             meta: Meta::default(),
         };
         Job::new(prepared, Turn::Ordered, None, Instant::now())

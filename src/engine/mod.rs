@@ -7,6 +7,7 @@ pub mod act;
 pub mod action;
 pub mod batch;
 pub mod client;
+pub mod confirm;
 pub mod connection;
 pub mod context;
 pub mod control;

@@ -19,9 +19,10 @@ use crate::{
     protocol::{
         audit::{ActionType, AuditDetails, AuditPlace, Outcome, Record},
         call::{Call, Prepared},
+        confirm::{ConfirmAnswer, Consent},
         error::{ErrorKind, Failure},
     },
-    session::{audit::details, tasks::Ended},
+    session::{audit::details, policy::Rulebook, tasks::Ended},
 };
 
 /// How many failed attempts to get in are recorded one by one in a second; the others of it are counted in one record, or
@@ -48,7 +49,7 @@ struct Attempts {
 ///
 /// # Errors
 /// Why it cannot be kept: the server must not start then.
-pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Option<Opened>, Fatal> {
+pub fn open(settings: Option<&AuditSettings>, boot: &str, policy: Option<&Rulebook>) -> Result<Option<Opened>, Fatal> {
     let Some(settings) = settings else { return Ok(None) };
     let AuditSettings { target, mode, details, key, max_bytes, keep } = settings;
     let failed = |message: String| Fatal::new(Exit::Audit, message);
@@ -69,6 +70,10 @@ pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Option<Opene
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("mode", json!(mode))
         .with("details", json!(details));
+    let first = match policy {
+        Some(policy) => first.with("policy", policy.sha256()),
+        None => first,
+    };
     let opening = Opening { target, key, mode: *mode, details: *details, boot, first };
     Opened::open(opening).map(Some).map_err(|error| failed(error.to_string()))
 }
@@ -211,6 +216,12 @@ pub fn done(engine: &Engine, client: &Client, request: &Prepared, failure: Optio
     let mut record = of(engine, client, action, outcome);
     record.details = details(request, keep);
     engine.audit.audit.note(record);
+}
+
+/// Records what an admin says to a request that waits for consent.
+pub fn consent(engine: &Engine, client: &Client, ConfirmAnswer { id, consent }: ConfirmAnswer) {
+    let details = [("event", "consent".into()), ("id", id.into()), ("allow", (consent == Consent::Given).into())];
+    note(engine, client, ActionType::Policy, Outcome::Success, &details);
 }
 
 /// Records that a task begins.

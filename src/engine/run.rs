@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use super::{
-    action, batch,
+    action::{self, Named},
+    batch,
     client::Client,
+    confirm,
     context::{self, Context},
     control, information,
     lane::Job,
@@ -34,7 +36,10 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
     let begun = Instant::now();
     let request = &job.prepared;
     if !needs_display(&request.call) {
-        let answered = answer_without_display(engine, client, job).await;
+        let answered = match confirm::request(engine, client, job).await {
+            Ok(()) => answer_without_display(engine, client, job).await,
+            Err(failure) => Err(failure),
+        };
         recording::done(engine, client, request, answered.as_ref().err());
         recording::lease(engine);
         engine.metrics.answered(ActionKind::of(&request.call), Answered::of(&answered), job.received.elapsed());
@@ -55,6 +60,9 @@ async fn on_display(engine: &Engine, client: &Client, job: &Job) -> (Option<u64>
         Turn::Input => Some(engine.turn.lock().await),
         Turn::Immediate | Turn::AtOnce | Turn::Ordered => None,
     };
+    if let Err(failure) = confirm::request(engine, client, job).await {
+        return (None, Err(failure));
+    }
     let context = match begin(engine, client, job).await {
         Ok(context) => context,
         Err(failure) => return (None, Err(failure)),
@@ -110,10 +118,13 @@ async fn begin<'a>(engine: &'a Engine, client: &'a Client, job: &'a Job) -> Resu
 }
 
 async fn answer(context: &Context<'_>) -> Result<Reply, Failure> {
-    let id = &context.job.prepared.id;
-    match &context.job.prepared.call {
+    let job = context.job;
+    let id = &job.prepared.id;
+    match &job.prepared.call {
         Call::Act(action) => {
-            let mut written = action::result(context, action, Scope::Alone, answer_text::begin_result(id)).await?;
+            let name = job.prepared.members.first().copied().unwrap_or(job.prepared.method);
+            let named = Named { name, action };
+            let mut written = action::result(context, named, Scope::Alone, answer_text::begin_result(id)).await?;
             written.text.end().push('}');
             Ok(Reply { attachments: written.attachment.into_iter().collect(), text: written.text })
         }

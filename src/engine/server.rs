@@ -15,12 +15,13 @@ use super::{
     state::{self, Engine, Ownership, Parts},
 };
 use crate::{
-    config::{AcceptedTokens, Settings, display::DisplayChoice, tokens, values::ProbeAddress},
+    config::{AcceptedTokens, Settings, display::DisplayChoice, policy, tokens, values::ProbeAddress},
     desktop::{Desktop, target::Target},
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
     protocol::usage::Used,
     protocol::{address::ListenAddress, units::ScreenSize},
+    session::policy::Rulebook,
     supervisor::{
         handover::StandardStreams,
         link::{Start, SupervisorLink},
@@ -82,6 +83,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     // By default a file that may grow no more ends the process; with a handler the write fails, and can be answered.
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).map_err(internal)?;
+    let policy = handover.policy.as_deref().map(rulebook).transpose()?;
 
     let mut listeners = bind(settings, streams)?;
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
@@ -100,7 +102,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     let table = tokens.as_ref().map(AcceptedTokens::table).transpose().map_err(Fatal::internal)?;
     let usage = settings.state.as_deref().map(usage).transpose()?;
     let boot = state::new_boot().map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
-    let audit = recording::open(settings.audit.as_ref(), &boot)?;
+    let audit = recording::open(settings.audit.as_ref(), &boot, policy.as_deref())?;
     // Behind everything that opens a file, before everything that starts a thread.
     let sandbox = sandbox::enter(&handover, witness)?;
     let engine = Arc::new(Engine::new(Parts {
@@ -114,6 +116,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         boot,
         audit: recording::start(audit)?,
         sandbox,
+        policy,
     }));
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -126,7 +129,8 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics, open);
+    let masks = engine.policy.as_deref().and_then(Rulebook::windows_for_masks).cloned();
+    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics, open, masks);
 
     let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
@@ -151,6 +155,12 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         Stop::Asked => Ok(Exit::Fine),
         Stop::Fatal(fatal) => Err(fatal),
     }
+}
+
+/// Puts the policy in force, whose keys only the plan can read.
+fn rulebook(text: &str) -> Result<Arc<Rulebook>, Fatal> {
+    let rules = policy::parse(text).and_then(Rulebook::new);
+    rules.map(Arc::new).map_err(|problem| Fatal::usage(format!("the policy file cannot be used: {problem}")))
 }
 
 /// The tokens of the month, as they were left.

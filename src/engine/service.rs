@@ -87,6 +87,7 @@ impl Service for EngineService {
                 id: RequestId::Number(0),
                 method: "screenshot",
                 call: Call::Act(Action::Screenshot),
+                members: Vec::new(),
                 meta: Meta::default(),
             };
             let mut one = OneRequest::begin(&self.0, principal)?;
@@ -219,6 +220,7 @@ fn at_once(engine: &Engine, client: &Client, prepared: &Prepared) -> Result<Stri
     match &prepared.call {
         Call::Status(asked) => Ok(answer_text::result(id, &information::status(engine, client, asked.as_ref()))),
         Call::Cancel(_) => Ok(answer_text::result(id, &serde_json::json!({ "cancelled": false }))),
+        Call::Confirm(answer) => control::consent(engine, client, id, *answer),
         Call::Usage(call) => control::usage(engine, client, id, call),
         _ => Ok(answer_text::result(id, &serde_json::json!({}))),
     }

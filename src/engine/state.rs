@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     client::Client,
+    confirm::Confirmations,
     display::{DisplayState, Live},
     outcome::Reply,
     readiness::Readiness,
@@ -31,7 +32,10 @@ use crate::{
         units::PixelsPerNotch,
         usage::Used,
     },
-    session::registry::{Now, Rules, SessionId, Sessions},
+    session::{
+        policy::Rulebook,
+        registry::{Now, Rules, SessionId, Sessions},
+    },
 };
 
 /// How long a request waits for a display that is coming back: opening it again takes milliseconds, an Xvfb that starts
@@ -80,6 +84,10 @@ pub struct Engine {
     pub roster: Roster,
     /// What the process has confined itself to, for `display.info`.
     pub sandbox: &'static str,
+    /// What may be done; everything where there is none.
+    pub policy: Option<Arc<Rulebook>>,
+    /// What waits for a person's consent.
+    pub confirmations: Confirmations,
     /// Where the tokens of the month are kept; nowhere without `--state`.
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
@@ -108,6 +116,8 @@ pub struct Parts {
     pub audit: Audit,
     /// How the server has confined itself.
     pub sandbox: &'static str,
+    /// What may be done; everything where there is none.
+    pub policy: Option<Arc<Rulebook>>,
 }
 
 /// A name for this start of the server that no other has.
@@ -123,8 +133,8 @@ pub fn new_boot() -> Result<String, getrandom::Error> {
 impl Engine {
     /// The state at the start.
     pub fn new(parts: Parts) -> Self {
-        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit, sandbox } = parts;
-        let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks });
+        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit, sandbox, policy } = parts;
+        let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks, policy: policy.clone() });
         let usage_store = usage.map(|(store, used)| {
             for used in used {
                 sessions.restore(used);
@@ -145,6 +155,8 @@ impl Engine {
             ownership,
             roster: Roster::default(),
             sandbox,
+            policy,
+            confirmations: Confirmations::default(),
             usage_store,
             tokens: RwLock::new(tokens),
         }

@@ -103,7 +103,7 @@ pub fn parse_chord(text: &str) -> Result<Chord, ChordError> {
 }
 
 /// The names between the joins. A `+` where a name must begin is the plus key: `+`, `ctrl++`, `++ctrl`, `+++`.
-fn split(text: &str) -> Result<Vec<&str>, ChordError> {
+pub(super) fn split(text: &str) -> Result<Vec<&str>, ChordError> {
     let mut names = Vec::new();
     let mut rest = text;
     loop {

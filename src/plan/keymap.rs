@@ -86,6 +86,15 @@ pub struct KeyDescription {
     pub symbols: Vec<Keysym>,
 }
 
+impl KeyDescription {
+    /// What the key means by itself and with Shift, in the first group: what programs look for when a chord is pressed. The further
+    /// levels of a wide keymap are characters, which no chord means.
+    pub fn usual_symbols(&self) -> Vec<Keysym> {
+        let levels = usize::from(self.width).min(2);
+        self.symbols.iter().take(levels).copied().filter(|keysym| !keysym.is_none()).collect()
+    }
+}
+
 /// Everything that `desktop` knows about the keyboard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeymapDescription {

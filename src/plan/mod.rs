@@ -1,5 +1,7 @@
 //! Actions become steps here; pure: action × geometry × keymap → steps.
+pub mod bounds;
 pub mod chord;
+pub mod chord_pattern;
 mod chords;
 mod drag;
 pub mod fit;

@@ -9,6 +9,7 @@ use super::{
     initialize::ImageTransfer,
     message::{Base64, PictureFile},
     observe::Settled,
+    policy::PolicyInformation,
     screen::CoordinateSpace,
     task::TaskId,
     units::{FrameId, ScreenSize},
@@ -194,6 +195,9 @@ pub struct InitializeResult {
     pub methods: Vec<&'static str>,
     /// The `_meta` keys that this server acts on.
     pub meta: &'static [&'static str],
+    /// What may be done, where a policy restricts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyInformation>,
 }
 
 /// The server program.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     action::Action,
     computer,
+    confirm::{ConfirmAnswer, ConfirmAnswerParams},
     control::{ControlCall, LeaseAcquireParams, LeaseCall},
     control_params::{BatchEntry, BatchParams, CancelParams, StatusParams},
     error::{ErrorKind, Failure},
@@ -44,6 +45,8 @@ pub enum Call {
     TaskEnd(TaskEnd),
     /// Tells about the tokens of this month.
     Usage(UsageCall),
+    /// Consents to somebody's request, or does not.
+    Confirm(ConfirmAnswer),
     /// Tells about the display.
     DisplayInfo,
     /// Begins, ends or paces a subscription.
@@ -92,6 +95,9 @@ pub struct Prepared {
     pub method: &'static str,
     /// What to do.
     pub call: Call,
+    /// The members of the toolset that `call` is made of, where `method` does not say: of `computer` its action, of `batch` each of
+    /// its actions. Several names can mean one action, and a policy lists names.
+    pub members: Vec<&'static str>,
     /// What it says about itself.
     pub meta: Meta,
 }
@@ -108,6 +114,7 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
         if let Some(keyed) = &mut meta.request_key {
             keyed.fingerprint = Fingerprint::of(method.name, &params);
         }
+        let mut members = Vec::new();
         let call = match (method.name, &method.kind) {
             (_, Kind::Action(read)) => Call::Act(read(params)?),
             ("initialize", _) => Call::Initialize(Box::new(method::read::<InitializeParams>(params)?.check()?)),
@@ -121,6 +128,7 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("usage.check", _) => Call::Usage(UsageCall::Check(method::read::<UsageCheckParams>(params)?.check()?)),
             ("usage.report", _) => Call::Usage(UsageCall::Report(method::read::<UsageReportParams>(params)?.check()?)),
             ("usage.get", _) => nothing(params, Call::Usage(UsageCall::Get))?,
+            ("confirm.answer", _) => Call::Confirm(method::read::<ConfirmAnswerParams>(params)?.into()),
             ("cancel", _) => Call::Cancel(cancel(params)?),
             ("status", _) => status(params)?,
             ("display.info", _) => nothing(params, Call::DisplayInfo)?,
@@ -129,8 +137,16 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("frames.ack", _) => Call::Stream(method::read::<AcknowledgeParams>(params)?.into()),
             ("windows.list", _) => nothing(params, Call::WindowsList)?,
             ("wait_for", _) => Call::WaitFor(method::read::<WaitForParams>(params)?.check()?),
-            ("computer", _) => Call::Act(computer::read(params, meta.tool)?),
-            ("batch", _) => Call::Batch(batch(params, meta.tool)?),
+            ("computer", _) => {
+                let (member, action) = computer::read(params, meta.tool)?;
+                members.push(member);
+                Call::Act(action)
+            }
+            ("batch", _) => {
+                let actions;
+                (members, actions) = batch(params, meta.tool)?;
+                Call::Batch(actions)
+            }
             _ => nothing(params, Call::Ping)?,
         };
         if meta.expect_window.is_some() && !call.sends_input() {
@@ -144,10 +160,10 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
         if matches!(meta.observe, Observing::On(_)) && !call.can_be_observed() {
             return Err(observe::not_observable(method.name));
         }
-        Ok((method.name, call, meta))
+        Ok((method.name, call, members, meta))
     };
     match typed() {
-        Ok((method, call, meta)) => Ok(Prepared { id, method, call, meta }),
+        Ok((method, call, members, meta)) => Ok(Prepared { id, method, call, members, meta }),
         Err(failure) => Err(Rejected { id: Some(id), failure: named(&method, failure) }),
     }
 }
@@ -176,7 +192,7 @@ fn status(params: Map<String, Value>) -> Result<Call, Failure> {
     Ok(Call::Status(request_key))
 }
 
-fn batch(params: Map<String, Value>, tool: ToolVersion) -> Result<Vec<Action>, Failure> {
+fn batch(params: Map<String, Value>, tool: ToolVersion) -> Result<(Vec<&'static str>, Vec<Action>), Failure> {
     let BatchParams { actions } = method::read(params)?;
     if !(1..=limits::BATCH_ACTIONS).contains(&actions.len()) {
         return Err(wire::out_of_range("actions in a batch", actions.len(), &format!("1..={}", limits::BATCH_ACTIONS)));
@@ -194,12 +210,13 @@ pub fn indexed(failure: Failure, name: &str, index: u32) -> Failure {
     failure
 }
 
-fn batch_entry(name: &str, input: Map<String, Value>, tool: ToolVersion) -> Result<Action, Failure> {
+fn batch_entry(name: &str, input: Map<String, Value>, tool: ToolVersion) -> Result<(&'static str, Action), Failure> {
     if input.contains_key("_meta") {
         return Err(Failure::new(ErrorKind::InvalidParams, "an input in a batch has no `_meta`; give it to the batch"));
     }
-    match method::find(name)?.kind {
-        Kind::Action(read) => read(input),
+    let method = method::find(name)?;
+    match method.kind {
+        Kind::Action(read) => Ok((method.name, read(input)?)),
         _ if name == "computer" => computer::read(input, tool),
         _ => Err(Failure::new(ErrorKind::InvalidParams, "only actions can stand in a batch")),
     }

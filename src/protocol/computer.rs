@@ -55,11 +55,11 @@ impl ToolVersion {
     }
 }
 
-/// Reads a call of one of the older tools.
+/// Reads a call of one of the older tools: the member of today's toolset that it names, and its action.
 ///
 /// # Errors
 /// `invalid_params` for an action or a field that the version does not have, else what the action itself says.
-pub(super) fn read(mut params: Map<String, Value>, tool: ToolVersion) -> Result<Action, Failure> {
+pub(super) fn read(mut params: Map<String, Value>, tool: ToolVersion) -> Result<(&'static str, Action), Failure> {
     let invalid = |message: String| Failure::new(ErrorKind::InvalidParams, message);
     let action = match params.remove("action") {
         Some(Value::String(action)) => action,
@@ -77,7 +77,7 @@ pub(super) fn read(mut params: Map<String, Value>, tool: ToolVersion) -> Result<
         return Err(invalid(format!("{name} of this tool version has no field `{field}`; leave it out")));
     }
     match method::find(name)?.kind {
-        Kind::Action(read) => read(params),
+        Kind::Action(read) => Ok((name, read(params)?)),
         Kind::Control | Kind::Later => Err(invalid(format!("{name} is not an action"))),
     }
 }
@@ -91,7 +91,7 @@ mod tests {
 
     fn call(tool: ToolVersion, params: &Value) -> Result<Action, ErrorKind> {
         let Value::Object(params) = params.clone() else { unreachable!("an object") };
-        read(params, tool).map_err(|failure| failure.kind)
+        read(params, tool).map(|(_, action)| action).map_err(|failure| failure.kind)
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     action::{Action, Button},
+    confirm::ConfirmAnswerParams,
     control::LeaseAcquireParams,
     control_params::{BatchParams, CancelParams, ComputerParams, StatusParams},
     error::{ErrorKind, Failure},
@@ -122,7 +123,7 @@ pub(super) static METHODS: &[Method] = &[
     later("secret.put"),
     later("secret.forget"),
     later("secret.list"),
-    later("confirm.answer"),
+    control::<ConfirmAnswerParams>("confirm.answer"),
     control::<SubscribeParams>("subscribe"),
     control::<UnsubscribeParams>("unsubscribe"),
     control::<AcknowledgeParams>("frames.ack"),
@@ -156,6 +157,15 @@ pub(super) fn find(name: &str) -> Result<&'static Method, Failure> {
     }
 }
 
+/// The name of a method as the table spells it, also of one that a later version brings.
+///
+/// # Errors
+/// The nearest names.
+pub fn named(name: &str) -> Result<&'static str, Vec<String>> {
+    let names = || METHODS.iter().map(|method| method.name);
+    names().find(|known| *known == name).ok_or_else(|| nearest_of(name, names()))
+}
+
 /// The names of all methods that this version has.
 pub fn available() -> impl Iterator<Item = &'static str> {
     METHODS.iter().filter(|method| !matches!(method.kind, Kind::Later)).map(|method| method.name)
@@ -163,10 +173,14 @@ pub fn available() -> impl Iterator<Item = &'static str> {
 
 /// The three names most like this one.
 fn nearest(name: &str) -> Vec<String> {
+    nearest_of(name, available())
+}
+
+fn nearest_of(name: &str, known: impl Iterator<Item = &'static str>) -> Vec<String> {
     /// As many as fit one line and still help.
     const SHOWN: usize = 3;
     let name: String = name.chars().take(64).collect();
-    let mut ranked: Vec<_> = available().map(|known| (strsim::damerau_levenshtein(&name, known), known)).collect();
+    let mut ranked: Vec<_> = known.map(|known| (strsim::damerau_levenshtein(&name, known), known)).collect();
     ranked.sort_unstable();
     ranked.into_iter().take(SHOWN).map(|(_, known)| known.to_owned()).collect()
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    confirm::ConfirmEvent,
     error::{ErrorKind, Failure},
     window::ListedWindow,
     wire::Whole,
@@ -33,7 +34,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Those that this version sends. The others are part of the contract all the same.
-    const SENT: [Self; 4] = [Self::Frames, Self::Changed, Self::Cursor, Self::Windows];
+    const SENT: [Self; 5] = [Self::Frames, Self::Changed, Self::Cursor, Self::Windows, Self::Confirm];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -180,6 +181,8 @@ pub enum Event {
         /// All of them, as in `windows.list`.
         windows: Vec<ListedWindow>,
     },
+    /// A request waits for consent (`confirm.answer`). Only admins are told.
+    Confirm(ConfirmEvent),
 }
 
 /// A frame of a stream. Its tiles have gone before it, as binary messages.
@@ -234,7 +237,7 @@ mod tests {
         for wrong in [json!(["sounds"]), json!([]), json!(["frames", "frames"]), json!("frames"), json!([1])] {
             assert_eq!(subscribe(&wrong).expect_err("wrong").kind, ErrorKind::InvalidParams, "{wrong}");
         }
-        for later in ["actions", "lease", "egress", "confirm"] {
+        for later in ["actions", "lease", "egress"] {
             let failure = subscribe(&json!(["frames", later])).expect_err("later");
             assert_eq!(failure.kind, ErrorKind::Unsupported, "{later}");
             assert!(failure.message.contains(later), "{}", failure.message);

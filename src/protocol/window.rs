@@ -31,7 +31,7 @@ pub struct WindowMatch {
 /// A window as the display shows it. All text is sanitised, as it is wherever a controller sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenWindow {
-    /// The window, what is around it and what was found inside it.
+    /// The application's own window first, then what is around it and what was found inside it.
     pub ids: Vec<u32>,
     /// Instance and class.
     pub class: [String; 2],
@@ -104,7 +104,7 @@ impl WindowMatch {
     ///
     /// # Errors
     /// `invalid_params` when nothing is given or something empty.
-    pub(super) fn new(name: &str, class: Option<String>, title: Option<String>) -> Result<Self, Failure> {
+    pub fn new(name: &str, class: Option<String>, title: Option<String>) -> Result<Self, Failure> {
         if class.is_none() && title.is_none() {
             let message = format!("{name} names no window; give class, title or both");
             return Err(Failure::new(ErrorKind::InvalidParams, message));

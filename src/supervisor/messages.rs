@@ -20,6 +20,8 @@ pub struct Handover {
     pub settings: Settings,
     /// What opens the door; none when only the host can reach us.
     pub tokens: Option<AcceptedTokens>,
+    /// The text of the policy file, which has been read without a mistake.
+    pub policy: Option<String>,
     /// A directory that only our user can enter; removed when the supervisor ends.
     pub runtime_directory: PathBuf,
     /// Whether the line to a witness comes along.

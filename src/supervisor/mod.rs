@@ -59,6 +59,7 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
     let spared = children();
     let runtime = RuntimeDirectory::create(settings.runtime_parent.as_deref())?;
     let tokens = settings.token.accept(runtime.path())?;
+    let policy = settings.policy.as_deref().map(config::policy::read).transpose()?;
     let display = match &settings.display {
         DisplayChoice::Owned { size, number, xauthority } => {
             let path = xauthority.clone().unwrap_or_else(|| runtime.path().join("xauthority"));
@@ -71,7 +72,7 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
     let cannot_start = |error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted"));
     let witness = witness::start(settings.sandbox, display.for_command().xauthority).map_err(cannot_start)?;
     let runtime_directory = runtime.path().to_owned();
-    let handover = Handover { settings, tokens, runtime_directory, witness: witness.is_some() };
+    let handover = Handover { settings, tokens, policy, runtime_directory, witness: witness.is_some() };
     let server = ServerProcess::start(&handover, witness.as_ref()).map_err(cannot_start)?;
     // The server's end alone keeps the witness.
     drop(witness);

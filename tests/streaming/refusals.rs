@@ -31,7 +31,7 @@ fn a_subscription_to_what_there_is_not_is_refused() {
         (json!({"events": ["actions"]}), "unsupported"),
         (json!({"events": ["lease"]}), "unsupported"),
         (json!({"events": ["egress"]}), "unsupported"),
-        (json!({"events": ["frames", "confirm"]}), "unsupported"),
+        (json!({"events": ["frames", "lease"]}), "unsupported"),
     ] {
         refused(&mut controller, "subscribe", params, kind);
     }

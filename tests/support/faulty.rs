@@ -17,7 +17,10 @@ use std::{
     net::{TcpListener, TcpStream},
     ops::Not as _,
     process::{Command, ExitCode},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use deskhand::{
@@ -25,7 +28,7 @@ use deskhand::{
     desktop::{Desktop, capture::Attendance, connection::OpenError, faults::Faults, target::Target},
     engine::server,
     plan::step::Step,
-    protocol::units::NativePoint,
+    protocol::{policy::WindowRules, units::NativePoint},
 };
 use libc::{c_int, c_long};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -60,7 +63,7 @@ fn take_away(call: c_long) {
     seccompiler::apply_filter(&program).ok();
 }
 
-fn open(target: &Target, attendance: Attendance) -> Result<Desktop, OpenError> {
+fn open(target: &Target, attendance: Attendance, masks: Option<Arc<WindowRules>>) -> Result<Desktop, OpenError> {
     let opening = OPENED.fetch_add(1, Ordering::Relaxed) + 1;
     assert!(
         std::env::var("DESKHAND_FAULTY_OPENING").is_ok_and(|faulty| faulty == opening.to_string()).not(),
@@ -72,7 +75,12 @@ fn open(target: &Target, attendance: Attendance) -> Result<Desktop, OpenError> {
         Step::Move(GENTLE_INTRUDER) => tell(&intrude(false)),
         _ => {}
     };
-    Desktop::open_all(target, attendance, Faults { before_step: Some(Box::new(before_step)), ..Faults::default() })
+    Desktop::open_all(
+        target,
+        attendance,
+        masks,
+        Faults { before_step: Some(Box::new(before_step)), ..Faults::default() },
+    )
 }
 
 fn tell(outcomes: &BTreeMap<&'static str, String>) {

@@ -25,7 +25,12 @@ pub struct Managed {
 
 impl Managed {
     pub fn start(size: &str) -> Self {
-        let server = Deskhand::owned(size);
+        Self::start_with(size, &[])
+    }
+
+    /// The same with more arguments of the server.
+    pub fn start_with(size: &str, arguments: &[&str]) -> Self {
+        let server = Deskhand::owned_with(size, arguments);
         let window_manager = start_window_manager(&server.display);
         let windows = Windows::new(&server.display);
         Self { controller: Controller::connect(&server), windows, _window_manager: window_manager, server }

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! Capture ─► (thread) worker ─► screen: damage ─► screen_source ─► last_frame
+//!                   │          └► masked ─► masks, where the policy hides windows
 //!                             └► watch: settling ◄─ evidence, awaiting, …
 //! ```
 pub mod awaiting;
+mod masked;
 mod screen;
 pub mod watch;
 mod worker;
@@ -24,6 +26,7 @@ use tokio::sync::oneshot;
 
 use self::{
     awaiting::{AwaitRequest, Awaiting},
+    screen::Screen,
     watch::Watch,
     worker::{Job, Work, Worker},
 };
@@ -39,6 +42,7 @@ use crate::{
     protocol::{
         error::{ErrorKind, Failure},
         observe::Settled,
+        policy::WindowRules,
         units::{NativePoint, NativeSize},
         wait_for::Waited,
     },
@@ -98,6 +102,9 @@ pub enum CaptureError {
     /// The server answered with an X error.
     #[error("the display refused to show its screen: {0}")]
     Refused(String),
+    /// The policy hides windows, and which they are cannot be told for certain.
+    #[error("no picture, because the windows that the policy masks cannot be told for certain: {0}")]
+    Unmaskable(&'static str),
     /// The screen has another size than when the link was opened; a new link and a new epoch are needed.
     #[error("the screen is {}×{} now; take a new screenshot", .0.width, .0.height)]
     Resized(NativeSize),
@@ -157,11 +164,22 @@ impl Capture {
     /// Starts the thread. It asks the display nothing until the first frame is wanted. Without its connection there are no
     /// pictures any more, so the connection's end is the end of the desktop.
     pub fn start(link: Link, method: CaptureMethod, attendance: Attendance, ended: EndSignal) -> io::Result<Self> {
+        Self::start_masked(link, method, None, attendance, ended)
+    }
+
+    /// The same, with the windows painted over that rules say.
+    pub fn start_masked(
+        link: Link,
+        method: CaptureMethod,
+        masks: Option<Arc<WindowRules>>,
+        attendance: Attendance,
+        ended: EndSignal,
+    ) -> io::Result<Self> {
         let (slot, jobs) = Inbox::new()?;
         let last_serial = Arc::new(AtomicU64::new(0));
         let published = Arc::clone(&last_serial);
         // The shared memory is made on the thread and stays there: it cannot be sent.
-        let body = move || Worker::new(link, method, published, attendance, ended).run(&jobs);
+        let body = move || Worker::new(Screen::new(link, method, masks), published, attendance, ended).run(&jobs);
         thread::Builder::new().name("capture".into()).spawn(body)?;
         Ok(Self { jobs: slot, last_serial })
     }

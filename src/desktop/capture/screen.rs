@@ -1,6 +1,6 @@
 //! The screen of one display as the capture thread sees it: the link, the last frame, and whether anything was drawn since.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use x11rb::protocol::{
     Event,
@@ -15,16 +15,20 @@ use crate::{
         damage::{Damage, Drawn},
         inbox::{Hearing, Inbox, Next},
         last_frame::LastFrame,
+        masks::Masks,
         screen_source::ScreenSource,
     },
-    protocol::units::{NativePoint, NativeSize},
+    protocol::{
+        policy::WindowRules,
+        units::{NativePoint, NativeSize},
+    },
 };
 
 /// What has been agreed on with the server.
-struct Ready {
-    source: ScreenSource,
-    cursor: Option<CursorSource>,
-    damage: Option<Damage>,
+pub(super) struct Ready {
+    pub(super) source: ScreenSource,
+    pub(super) cursor: Option<CursorSource>,
+    pub(super) damage: Option<Damage>,
 }
 
 /// What comes with a frame.
@@ -37,31 +41,39 @@ pub(super) struct Captured {
 pub(super) struct Screen {
     pub(super) link: Link,
     pub(super) frame: LastFrame,
-    method: CaptureMethod,
+    pub(super) method: CaptureMethod,
+    /// What hides windows; `None` where nothing does.
+    pub(super) masks: Option<Masks>,
     /// `None` until the first frame is wanted.
-    ready: Option<Ready>,
+    pub(super) ready: Option<Ready>,
     /// The root window's size when it is no longer the link's. Stays, because nothing here fits the new size.
-    resized: Option<NativeSize>,
+    pub(super) resized: Option<NativeSize>,
 }
 
 impl Screen {
-    pub(super) fn new(link: Link, method: CaptureMethod) -> Self {
-        Self { frame: LastFrame::new(link.size), link, method, ready: None, resized: None }
+    pub(super) fn new(link: Link, method: CaptureMethod, masks: Option<Arc<WindowRules>>) -> Self {
+        let masks = masks.map(|rules| Masks::new(rules, link.size));
+        Self { frame: LastFrame::new(link.size), link, method, masks, ready: None, resized: None }
     }
 
     /// Waits for the next question, and for what is to be looked at without one.
     pub(super) fn wait<T>(&mut self, jobs: &Inbox<T>, until: Option<Instant>) -> Result<Next<T>, LinkError> {
-        let Self { link, ready, resized, .. } = self;
+        let Self { link, ready, masks, resized, .. } = self;
         jobs.next(link, until, |event, after| {
-            let before = (is_drawn(ready.as_ref()), resized.is_some());
-            note(link, ready, resized, event, after);
-            if (is_drawn(ready.as_ref()), resized.is_some()) == before { Hearing::GoOn } else { Hearing::Stop }
+            let matters = |ready: &Option<Ready>, masks: &Option<Masks>| {
+                (is_drawn(ready.as_ref()), masks.as_ref().is_some_and(Masks::is_changing))
+            };
+            let before = (matters(ready, masks), resized.is_some());
+            note(link, ready, masks, resized, event, after);
+            if (matters(ready, masks), resized.is_some()) == before { Hearing::GoOn } else { Hearing::Stop }
         })
     }
 
-    /// Whether something was drawn since the last capture, as far as was told. `None` where that is never told.
+    /// Whether something was drawn since the last capture, as far as was told, or is to be painted over or no longer. `None` where
+    /// that is never told.
     pub(super) fn is_drawn(&self) -> Option<bool> {
-        self.ready.as_ref()?.damage.as_ref().map(Damage::drawn)
+        let drawn = self.ready.as_ref()?.damage.as_ref()?.drawn();
+        Some(drawn || self.masks.as_ref().is_some_and(Masks::is_changing))
     }
 
     /// Whether frames have been captured at all.
@@ -76,7 +88,7 @@ impl Screen {
 
     /// Brings the frame up to date.
     pub(super) fn capture(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
-        let captured = self.try_capture(request);
+        let captured = if self.masks.is_some() { self.try_masked(request) } else { self.try_capture(request) };
         if captured.is_err()
             && let Some(Ready { damage: Some(damage), .. }) = &mut self.ready
         {
@@ -86,11 +98,11 @@ impl Screen {
     }
 
     fn try_capture(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
-        let Self { link, ready, frame, resized, method } = self;
+        let Self { link, ready, frame, masks, resized, method } = self;
         let _deadline = link.within(OPERATION_TIME);
         let Ready { source, cursor, damage } = match &mut *ready {
             Some(ready) => ready,
-            new => new.insert(set_up(link, *method)?),
+            new => new.insert(set_up(link, *method, EventMask::NO_EVENT)?),
         };
         // All answers come with one wait: also the pixels, where nothing tells which of them are needed.
         let where_drawn = damage.as_mut().map(|damage| damage.ask(link)).transpose()?;
@@ -101,7 +113,7 @@ impl Screen {
         let where_drawn = where_drawn.map(|sent| link.reply(Ok(sent)));
         let cursor = asked.map(|asked| link.reply(asked));
         let pointer = pointer?;
-        hear_all(link, ready, resized)?;
+        hear_all(link, ready, masks, resized)?;
         if let Some(size) = *resized {
             return Err(CaptureError::Resized(size));
         }
@@ -115,13 +127,13 @@ impl Screen {
             }
             updated = source.update(link, frame, &drawn);
             if drawn != Drawn::Nowhere {
-                hear_all(link, ready, resized)?;
+                hear_all(link, ready, masks, resized)?;
             }
             // Something was drawn between the question and the pixels, maybe across the edge of what was captured: the whole
             // screen at one moment has no edge.
             if matches!(drawn, Drawn::Rows(_)) && updated.is_ok() && is_drawn(ready.as_ref()) {
                 updated = capture_whole(link, ready, frame);
-                hear_all(link, ready, resized)?;
+                hear_all(link, ready, masks, resized)?;
             }
         }
         if let Some(size) = *resized {
@@ -153,14 +165,30 @@ fn is_drawn(ready: Option<&Ready>) -> bool {
     ready.and_then(|ready| ready.damage.as_ref()).is_some_and(Damage::drawn)
 }
 
-fn hear_all(link: &Link, ready: &mut Option<Ready>, resized: &mut Option<NativeSize>) -> Result<(), LinkError> {
+/// Takes note of all events that have arrived.
+pub(super) fn hear_all(
+    link: &Link,
+    ready: &mut Option<Ready>,
+    masks: &mut Option<Masks>,
+    resized: &mut Option<NativeSize>,
+) -> Result<(), LinkError> {
     while let Some((event, after)) = link.next_event()? {
-        note(link, ready, resized, &event, after);
+        note(link, ready, masks, resized, &event, after);
     }
     Ok(())
 }
 
-fn note(link: &Link, ready: &mut Option<Ready>, resized: &mut Option<NativeSize>, event: &Event, after: u64) {
+fn note(
+    link: &Link,
+    ready: &mut Option<Ready>,
+    masks: &mut Option<Masks>,
+    resized: &mut Option<NativeSize>,
+    event: &Event,
+    after: u64,
+) {
+    if let Some(masks) = masks {
+        masks.note(link, event);
+    }
     if let Some(Ready { damage: Some(damage), .. }) = ready {
         damage.note(event, after);
     }
@@ -173,15 +201,15 @@ fn note(link: &Link, ready: &mut Option<Ready>, resized: &mut Option<NativeSize>
 }
 
 /// A display has one screen here, so the pointer is on it and its position is not negative.
-fn point(pointer: &QueryPointerReply) -> NativePoint {
+pub(super) fn point(pointer: &QueryPointerReply) -> NativePoint {
     NativePoint { x: pointer.root_x.max(0).cast_unsigned(), y: pointer.root_y.max(0).cast_unsigned() }
 }
 
-/// Agrees with the server on everything once.
-fn set_up(link: &Link, method: CaptureMethod) -> Result<Ready, LinkError> {
+/// Agrees with the server on everything once, and on which further events of the root window it tells.
+pub(super) fn set_up(link: &Link, method: CaptureMethod, further: EventMask) -> Result<Ready, LinkError> {
     // A server that does not answer must be noticed by a request whose failure can be repeated: x11rb takes an extension
     // for missing for ever once the question whether it is there has failed.
-    let events = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+    let events = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY | further);
     link.done(link.connection.change_window_attributes(link.root, &events))?;
     let cursor = CursorSource::set_up(link)?;
     let damage = Damage::set_up(link)?;

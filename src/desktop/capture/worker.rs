@@ -12,12 +12,12 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    Attendance, CaptureError, CaptureMethod, CursorOverlay, Frame, FrameRequest,
+    Attendance, CaptureError, CursorOverlay, Frame, FrameRequest,
     screen::{Captured, Screen},
     watch::{Baseline, IDLE_LOOK_INTERVAL, Look, Surroundings, Turn, Watch},
 };
 use crate::desktop::{
-    connection::{Link, LinkError},
+    connection::LinkError,
     ended::{EndSignal, Ended},
     evidence::Evidence,
     inbox::{Inbox, Next},
@@ -83,15 +83,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        link: Link,
-        method: CaptureMethod,
-        last_serial: Arc<AtomicU64>,
-        attendance: Attendance,
-        ended: EndSignal,
-    ) -> Self {
+    pub(super) fn new(screen: Screen, last_serial: Arc<AtomicU64>, attendance: Attendance, ended: EndSignal) -> Self {
         Self {
-            screen: Screen::new(link, method),
+            screen,
             evidence: None,
             ambient: Ambient::default(),
             history: History::default(),

@@ -22,23 +22,23 @@ const TEXT_BYTES: u32 = 1024;
 
 /// The atoms that tell about windows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names {
+pub(in crate::desktop) struct Names {
     /// Set by a window manager on what it manages (ICCCM, 4.1.3.1).
-    pub(super) wm_state: Atom,
+    pub(in crate::desktop) wm_state: Atom,
     /// The title in UTF-8 (EWMH).
-    pub(super) net_wm_name: Atom,
+    pub(in crate::desktop) net_wm_name: Atom,
 }
 
 impl Names {
     /// Asks for them; makes those that no client has used yet, so that they are known when one does.
-    pub(super) fn ask(link: &Link) -> Result<Self, LinkError> {
+    pub(in crate::desktop) fn ask(link: &Link) -> Result<Self, LinkError> {
         let sent = [b"WM_STATE".as_slice(), b"_NET_WM_NAME"].map(|name| link.connection.intern_atom(false, name));
         let [wm_state, net_wm_name] = sent.map(|sent| link.reply(sent).map(|reply| reply.atom));
         Ok(Self { wm_state: wm_state?, net_wm_name: net_wm_name? })
     }
 
     /// Whether a change of this property may change what a window is taken for.
-    pub(super) fn contain(self, atom: Atom) -> bool {
+    pub(in crate::desktop) fn contain(self, atom: Atom) -> bool {
         let names = [self.wm_state, self.net_wm_name, AtomEnum::WM_CLASS.into(), AtomEnum::WM_NAME.into()];
         names.contains(&atom)
     }
@@ -63,7 +63,7 @@ impl TryParse for AllChildren {
 }
 
 /// All children of a window, the lowest first; none where it is gone.
-pub(super) fn children(link: &Link, window: Window) -> Result<Vec<Window>, LinkError> {
+pub(in crate::desktop) fn children(link: &Link, window: Window) -> Result<Vec<Window>, LinkError> {
     let [first, second] = 2_u16.to_ne_bytes();
     let (header, window) = ([QUERY_TREE_REQUEST, 0, first, second], window.to_ne_bytes());
     let request = [IoSlice::new(&header), IoSlice::new(&window)];
@@ -72,35 +72,38 @@ pub(super) fn children(link: &Link, window: Window) -> Result<Vec<Window>, LinkE
 }
 
 /// A request that was sent.
-pub(super) type Sent<'a, R> = Result<Cookie<'a, XConnection, R>, ConnectionError>;
+pub(in crate::desktop) type Sent<'a, R> = Result<Cookie<'a, XConnection, R>, ConnectionError>;
 
 /// The answers, `None` where the window is gone.
-pub(super) fn answers<R: TryParse>(link: &Link, sent: Vec<Sent<'_, R>>) -> Result<Vec<Option<R>>, LinkError> {
+pub(in crate::desktop) fn answers<R: TryParse>(
+    link: &Link,
+    sent: Vec<Sent<'_, R>>,
+) -> Result<Vec<Option<R>>, LinkError> {
     sent.into_iter().map(|sent| optional(link.reply(sent))).collect()
 }
 
 /// Asks whether a window has a property, and for nothing of it.
-pub(super) fn presence(link: &Link, window: Window, property: Atom) -> Sent<'_, GetPropertyReply> {
+pub(in crate::desktop) fn presence(link: &Link, window: Window, property: Atom) -> Sent<'_, GetPropertyReply> {
     link.connection.get_property(false, window, property, AtomEnum::ANY, 0, 0)
 }
 
 /// Whether it has.
-pub(super) fn is_present(reply: Option<&GetPropertyReply>) -> bool {
+pub(in crate::desktop) fn is_present(reply: Option<&GetPropertyReply>) -> bool {
     reply.is_some_and(|reply| reply.type_ != x11rb::NONE)
 }
 
 /// Asks for the beginning of a text.
-pub(super) fn text(link: &Link, window: Window, property: Atom) -> Sent<'_, GetPropertyReply> {
+pub(in crate::desktop) fn text(link: &Link, window: Window, property: Atom) -> Sent<'_, GetPropertyReply> {
     link.connection.get_property(false, window, property, AtomEnum::ANY, 0, TEXT_BYTES / 4)
 }
 
 /// A title, where the property is one.
-pub(super) fn title(reply: Option<GetPropertyReply>) -> Option<String> {
+pub(in crate::desktop) fn title(reply: Option<GetPropertyReply>) -> Option<String> {
     bytes(reply).map(|bytes| sanitize(&bytes, TEXT_BYTES as usize))
 }
 
 /// Instance and class, each ended by a zero byte (ICCCM, 4.1.2.5).
-pub(super) fn class(reply: Option<GetPropertyReply>) -> [String; 2] {
+pub(in crate::desktop) fn class(reply: Option<GetPropertyReply>) -> [String; 2] {
     let bytes = bytes(reply).unwrap_or_default();
     let mut names = bytes.split(|&byte| byte == 0).map(|name| sanitize(name, TEXT_BYTES as usize));
     std::array::from_fn(|_| names.next().unwrap_or_default())

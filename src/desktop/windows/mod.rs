@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Nobody asks, nothing is selected: the thread then hears only what every client is told.
-mod ask;
+pub(super) mod ask;
 mod known;
 mod look;
 mod tracker;

@@ -39,12 +39,43 @@ const WINDOWS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Works for a subscription until it is gone, on one display after the other.
 pub(super) async fn follow(engine: Arc<Engine>, subscription: Weak<Subscription>) {
+    tokio::join!(displays(&engine, &subscription), confirmations(&engine, &subscription));
+}
+
+/// Sends what waits for consent, each once, whichever display there is.
+async fn confirmations(engine: &Engine, subscription: &Weak<Subscription>) {
+    if !subscription.upgrade().is_some_and(|subscription| subscription.has(EventKind::Confirm)) {
+        return;
+    }
+    let (mut asked, mut told) = (engine.confirmations.follow(), 0);
+    loop {
+        asked.borrow_and_update();
+        for event in engine.confirmations.waiting_after(told) {
+            told = event.id;
+            loop {
+                let Some(known) = subscription.upgrade() else { return };
+                let offered = known.offer(Event::Confirm(event.clone()), Vec::new());
+                drop(known);
+                match offered {
+                    Ok(Offered::Queued) => break,
+                    Ok(Offered::Busy) => tokio::time::sleep(OUTBOX_INTERVAL).await,
+                    Err(_) => return,
+                }
+            }
+        }
+        if asked.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn displays(engine: &Engine, subscription: &Weak<Subscription>) {
     let mut display = engine.display.clone();
     loop {
         let epoch = display.borrow_and_update().epoch();
         let serving = async {
             if let Some(epoch) = epoch {
-                serve(&engine, &subscription, epoch).await;
+                serve(engine, subscription, epoch).await;
             }
             std::future::pending::<()>().await;
         };
@@ -100,7 +131,9 @@ async fn watch_screen(
         live.desktop.capture().watch(watch(ended));
         drop(live);
         match end.await {
-            Ok(CaptureError::Unresponsive | CaptureError::Refused(_)) => tokio::time::sleep(RETRY_INTERVAL).await,
+            Ok(CaptureError::Unresponsive | CaptureError::Refused(_) | CaptureError::Unmaskable(_)) => {
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            }
             // The next display follows, or the subscription is gone.
             Ok(CaptureError::Lost(_) | CaptureError::Resized(_)) | Err(_) => return,
         }

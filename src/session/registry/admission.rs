@@ -41,6 +41,7 @@ impl Sessions {
         session.initializes_in_time(&request.call)?;
         let acts = is_input(&request.call);
         session.permits(now.wall, &request.call)?;
+        self.policy.as_ref().map_or(Ok(()), |policy| policy.permits(request))?;
         // A pause must not keep a key down.
         self.control.permits(&request.call, acts && !only_releases(&request.call))?;
         if let Call::Control(call) = request.call {

@@ -7,6 +7,7 @@ mod sharing;
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,6 +19,7 @@ use super::{
     control::Control,
     journal::{Journal, Lookup, Recorded},
     lease::Lease,
+    policy::Rulebook,
     tasks::Tasks,
     usage::Usage,
 };
@@ -124,6 +126,8 @@ pub struct Rules {
     pub boot: String,
     /// Whether input needs a task.
     pub tasks: TaskRule,
+    /// What may be done; everything where there is none.
+    pub policy: Option<Arc<Rulebook>>,
 }
 
 /// All sessions, the lease, and what each user has used up.
@@ -137,6 +141,7 @@ pub struct Sessions {
     usage: Usage,
     journal: Journal,
     boot: String,
+    policy: Option<Arc<Rulebook>>,
     last: u64,
     stopping: bool,
 }
@@ -144,7 +149,7 @@ pub struct Sessions {
 impl Sessions {
     /// None yet.
     pub fn new(rules: Rules) -> Self {
-        Self { tasks: Tasks::new(rules.tasks), boot: rules.boot, ..Self::default() }
+        Self { tasks: Tasks::new(rules.tasks), boot: rules.boot, policy: rules.policy, ..Self::default() }
     }
 
     /// Continues with the tokens that were used before this start.

@@ -15,6 +15,7 @@ use crate::protocol::{
     identity::{Principal, Role},
     observe::Observing,
     request::RequestId,
+    subscription::{EventKind, StreamCall},
     usage::UsageCall,
 };
 
@@ -102,6 +103,14 @@ impl Session {
                 "this session may only observe; input needs the role control",
             ));
         }
+        let consents = match call {
+            Call::Confirm(_) => true,
+            Call::Stream(StreamCall::Subscribe(events)) => events.contains(&EventKind::Confirm),
+            _ => false,
+        };
+        if consents && self.principal.role < Role::Admin {
+            return Err(Failure::new(ErrorKind::Forbidden, "only an admin is asked for consent and gives it"));
+        }
         if self.carrier == Carrier::Connection {
             return Ok(());
         }
@@ -147,6 +156,7 @@ impl Session {
             | Call::Cancel(_)
             | Call::Status(_)
             | Call::Stream(_)
+            | Call::Confirm(_)
             | Call::TaskBegin(_)
             | Call::TaskEnd(_)
             | Call::Usage(UsageCall::Check(_) | UsageCall::Get) => Turn::Immediate,
