@@ -27,4 +27,5 @@ pub mod service;
 pub mod state;
 pub mod streaming;
 mod studio;
+pub mod tickets;
 pub mod wait_for;

@@ -27,11 +27,15 @@ use crate::{
         meta::Meta,
         screen::ScreenFit,
         task::TaskRule,
+        token::TokenHash,
         token_table::TokenTable,
         units::PixelsPerNotch,
         usage::Used,
     },
-    session::registry::{Now, Rules, SessionId, Sessions},
+    session::{
+        registry::{Now, Rules, SessionId, Sessions},
+        tickets::Tickets,
+    },
 };
 
 /// How long a request waits for a display that is coming back: opening it again takes milliseconds, an Xvfb that starts
@@ -82,6 +86,8 @@ pub struct Engine {
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
     tokens: RwLock<TokenTable>,
+    /// What pages have exchanged their tokens for.
+    tickets: Mutex<Tickets>,
 }
 
 /// What a server is made with.
@@ -142,6 +148,7 @@ impl Engine {
             roster: Roster::default(),
             usage_store,
             tokens: RwLock::new(tokens),
+            tickets: Mutex::default(),
         }
     }
 
@@ -154,6 +161,17 @@ impl Engine {
     /// Who presents this token.
     pub fn principal(&self, token: &[u8]) -> Option<Principal> {
         self.tokens.read().unwrap_or_else(PoisonError::into_inner).principal(Timestamp::now(), token)
+    }
+
+    /// Who holds the token with this hash, if it still opens the door.
+    pub fn holder(&self, sha256: TokenHash) -> Option<Principal> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).holder(Timestamp::now(), sha256)
+    }
+
+    /// The tickets that are out; held for single decisions only, never over a wait.
+    pub fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        // Each change is one insertion or removal.
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Other tokens open the door from now on. Sessions that have begun go on.

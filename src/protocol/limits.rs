@@ -94,3 +94,7 @@ pub const SCREEN_MIN: (u16, u16) = (320, 240);
 pub const SCREEN_MAX: (u16, u16) = (3840, 2160);
 /// The length of a token in lower-case hexadecimal characters: 256 bits.
 pub const TOKEN_CHARACTERS: usize = 64;
+/// The most one-time tickets that may be out at once; the oldest make room.
+pub const TICKETS: usize = 64;
+/// How long a one-time ticket is worth something.
+pub const TICKET_TIME: Duration = Duration::from_secs(30);

@@ -11,4 +11,5 @@ pub mod pacing;
 pub mod registry;
 pub mod sliding_log;
 pub mod tasks;
+pub mod tickets;
 pub mod usage;

@@ -10,4 +10,5 @@ mod limits;
 mod people;
 #[path = "../support/mod.rs"]
 mod support;
+mod tickets;
 mod tokens;
