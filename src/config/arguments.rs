@@ -88,6 +88,11 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_ALLOW_ORIGIN", value_name = "O", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 
+    /// Take connections on Unix sockets only from processes of this user id, which the kernel tells; may be repeated. The socket's
+    /// file is then open to all, and the token is still needed [default: only we and root can open the file].
+    #[arg(long, env = "DESKHAND_ALLOW_UID", value_name = "UID", value_delimiter = ',')]
+    pub allow_uid: Vec<u32>,
+
     /// Allow a TCP address that is not loopback: tokens and pictures then cross the network readable.
     #[arg(
         long,
@@ -175,6 +180,7 @@ impl ServeArguments {
             state: self.state.or(lower.state),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
+            allow_uid: first_filled(self.allow_uid, lower.allow_uid),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),
             audit: self.audit.or(lower.audit),
             audit_mode: self.audit_mode.or(lower.audit_mode),

@@ -252,7 +252,7 @@ pub fn lease(engine: &Engine) {
     engine.audit.audit.note(record);
 }
 
-/// Records that somebody without a valid token asked to be let in.
+/// Records that somebody without a valid token asked to be let in, or a process of a user who is not named.
 pub fn stranger(engine: &Engine) {
     if engine.audit.details().is_none() {
         return;

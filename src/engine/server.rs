@@ -155,7 +155,7 @@ fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Lis
     let mut streams = streams;
     let bound = settings.listen.iter().filter_map(|address| match address {
         ListenAddress::Tcp(address) => Some(Listener::tcp(*address)),
-        ListenAddress::Unix(path) => Some(Listener::unix(path.clone())),
+        ListenAddress::Unix(path) => Some(Listener::unix_for(path.clone(), &settings.allow_uid)),
         ListenAddress::Stdio => streams.take().map(|streams| Ok(Listener::stdio(streams.input, streams.output))),
     });
     bound.collect::<Result<_, _>>().map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))

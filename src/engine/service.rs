@@ -127,7 +127,7 @@ impl Service for EngineService {
 
     fn refused(&self, reason: HttpRefusal) {
         self.0.metrics.refused(reason);
-        if reason == HttpRefusal::Unauthorized {
+        if matches!(reason, HttpRefusal::Unauthorized | HttpRefusal::Peer) {
             recording::stranger(&self.0);
         }
     }

@@ -7,6 +7,7 @@ mod at_most_once;
 mod audit;
 mod control;
 mod limits;
+mod peers;
 mod people;
 #[path = "../support/mod.rs"]
 mod support;
