@@ -105,6 +105,19 @@ pub struct ServeArguments {
     )]
     pub allow_plaintext: Option<bool>,
 
+    /// Refuse to start, with exit code 4, where the surroundings would only be warned about: a display that lets others in without
+    /// its cookie, an audit without a key, probes that other machines can read.
+    #[arg(
+        long,
+        env = "DESKHAND_STRICT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub strict: Option<bool>,
+
     /// Record every request, refusal and change of control in this file, as JSON lines that cannot be changed unseen; or on
     /// `stdout`, or in the `syslog`. `deskhand audit verify` checks it.
     #[arg(long, env = "DESKHAND_AUDIT", value_name = "FILE")]
@@ -182,6 +195,7 @@ impl ServeArguments {
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
             allow_uid: first_filled(self.allow_uid, lower.allow_uid),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),
+            strict: self.strict.or(lower.strict),
             audit: self.audit.or(lower.audit),
             audit_mode: self.audit_mode.or(lower.audit_mode),
             audit_key: self.audit_key.or(lower.audit_key),

@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod audit;
 pub mod display;
+pub mod strictness;
 pub mod token;
 pub mod tokens;
 pub mod values;
@@ -29,6 +30,7 @@ use crate::{
 use arguments::ServeArguments;
 use audit::AuditSettings;
 use display::DisplayChoice;
+use strictness::Strictness;
 use token::{Token, TokenError};
 use values::{Host, LogLevel, Origin, ProbeAddress};
 
@@ -56,6 +58,8 @@ pub struct Settings {
     pub allow_origin: Vec<Origin>,
     /// Whose processes may connect to Unix sockets; anybody's who can open them when empty.
     pub allow_uid: Vec<u32>,
+    /// What becomes of risks in the surroundings.
+    pub strictness: Strictness,
     /// How much to log.
     pub log: LogLevel,
     /// The program to run on the display and its arguments; empty for none.
@@ -244,6 +248,7 @@ impl Settings {
             allow_host: typed.allow_host,
             allow_origin: typed.allow_origin,
             allow_uid: typed.allow_uid,
+            strictness: if typed.strict == Some(true) { Strictness::Refuses } else { Strictness::Warns },
             log: typed.log.unwrap_or_default(),
             command: typed.command,
             tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },

@@ -21,6 +21,7 @@ mod clipboard;
 pub mod connection;
 pub mod cursor;
 pub mod damage;
+pub mod door;
 pub mod ended;
 pub mod events;
 pub mod evidence;
@@ -75,6 +76,7 @@ use tokio::sync::watch;
 use self::{
     capture::{Attendance, Capture, CaptureMethod},
     connection::{Link, LinkError, OPERATION_TIME, OpenError},
+    door::{Door, Unguarded},
     ended::{EndSignal, Ended},
     faults::Faults,
     input::Input,
@@ -95,6 +97,7 @@ pub struct Desktop {
     pointer_watch: PointerWatch,
     windows: Windows,
     ended: EndSignal,
+    door: Door,
     display: DisplayNumber,
     xauthority: Option<PathBuf>,
     size: NativeSize,
@@ -103,12 +106,13 @@ pub struct Desktop {
 impl Desktop {
     /// Opens the display and starts its threads. Whatever was down on it is released first.
     pub fn open(target: &Target) -> Result<Self, OpenError> {
-        Self::open_for(target, Attendance::default())
+        Self::open_for(target, Attendance::default(), Unguarded::Taken)
     }
 
-    /// The same, for these sessions.
-    pub fn open_for(target: &Target, attendance: Attendance) -> Result<Self, OpenError> {
-        Self::open_all(target, attendance, Faults::default())
+    /// The same, for these sessions, and perhaps only where the display lets in nobody without its cookie. One that is refused is
+    /// left as it is.
+    pub fn open_for(target: &Target, attendance: Attendance, unguarded: Unguarded) -> Result<Self, OpenError> {
+        Self::open_all(target, attendance, unguarded, Faults::default())
     }
 
     /// As [`Desktop::open`], with something to call before each step of an action, where tests put faults.
@@ -118,17 +122,23 @@ impl Desktop {
 
     /// As [`Desktop::open`], with everything that tests can put in.
     pub fn open_with_faults(target: &Target, faults: Faults) -> Result<Self, OpenError> {
-        Self::open_all(target, Attendance::default(), faults)
+        Self::open_all(target, Attendance::default(), Unguarded::Taken, faults)
     }
 
-    fn open_all(target: &Target, attendance: Attendance, faults: Faults) -> Result<Self, OpenError> {
+    fn open_all(
+        target: &Target,
+        attendance: Attendance,
+        unguarded: Unguarded,
+        faults: Faults,
+    ) -> Result<Self, OpenError> {
         let ended = EndSignal::default();
         let link = Link::open(target, OPERATION_TIME)?;
         let size = link.size;
-        let input = Input::start(link, target.clone(), ended.clone(), faults).map_err(|error| match error {
-            LinkError::Unresponsive => OpenError::Unresponsive(OPERATION_TIME),
-            LinkError::Lost(reason) | LinkError::Refused(reason) => OpenError::Broken(reason),
-        })?;
+        let door = Door::of(&link, target)?;
+        if unguarded == Unguarded::Refused && door != Door::Guarded {
+            return Err(OpenError::unguarded(target.display.to_string(), door));
+        }
+        let input = Input::start(link, target.clone(), ended.clone(), faults).map_err(LinkError::of_open)?;
         let thread = |error: std::io::Error| OpenError::Broken(format!("no thread could be started: {error}"));
         let (link, method) = (Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory);
         let capture = Capture::start(link, method, attendance, ended.clone()).map_err(thread)?;
@@ -136,12 +146,17 @@ impl Desktop {
         let pointer_watch = PointerWatch::new(target.clone());
         let windows = Windows::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let (display, xauthority) = (target.display, target.xauthority.clone());
-        Ok(Self { input, capture, observer, pointer_watch, windows, ended, display, xauthority, size })
+        Ok(Self { input, capture, observer, pointer_watch, windows, ended, door, display, xauthority, size })
     }
 
     /// The display's name, such as `:99`.
     pub fn name(&self) -> String {
         self.display.to_string()
+    }
+
+    /// Whom the X server let in without its cookie when the desktop was opened.
+    pub const fn door(&self) -> Door {
+        self.door
     }
 
     /// The size of the screen, which does not change while the desktop lives.

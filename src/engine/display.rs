@@ -11,7 +11,15 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    desktop::{Desktop, capture::Attendance, connection::OpenError, ended::Ended, target::Target},
+    config::strictness::Strictness,
+    desktop::{
+        Desktop,
+        capture::Attendance,
+        connection::OpenError,
+        door::{Door, Unguarded},
+        ended::Ended,
+        target::Target,
+    },
     observe::metrics::Metrics,
     protocol::{
         error::{ErrorKind, Failure},
@@ -88,9 +96,11 @@ pub async fn keep(
     states: watch::Sender<DisplayState>,
     attendance: Attendance,
     metrics: &Metrics,
+    strictness: Strictness,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
+    let mut warned = false;
     loop {
         let Some(target) = targets.borrow_and_update().clone() else {
             if targets.changed().await.is_err() {
@@ -99,9 +109,16 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target, attendance.clone()).await {
+        let unguarded = match strictness {
+            Strictness::Warns => Unguarded::Taken,
+            Strictness::Refuses => Unguarded::Refused,
+        };
+        match open(target, attendance.clone(), unguarded).await {
             Ok(desktop) => {
                 epoch += 1;
+                if desktop.door() != Door::Guarded && !std::mem::replace(&mut warned, true) {
+                    tracing::warn!("{}", OpenError::unguarded(desktop.name(), desktop.door()));
+                }
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
                 metrics.display_opens(epoch);
                 let live = Arc::new(Live { desktop, epoch: DisplayEpoch(epoch) });
@@ -130,8 +147,8 @@ pub async fn keep(
     }
 }
 
-async fn open(target: Target, attendance: Attendance) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || Desktop::open_for(&target, attendance)).await;
+async fn open(target: Target, attendance: Attendance, unguarded: Unguarded) -> Result<Desktop, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || Desktop::open_for(&target, attendance, unguarded)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 
 use super::{client::Client, outcome::Reply, state::Engine};
 use crate::{
-    config::audit::{AuditSettings, AuditTarget},
+    config::{
+        audit::{AuditSettings, AuditTarget},
+        strictness::Strictness,
+    },
     exit::{Exit, Fatal},
     observe::audit::{self, Audit, Opened, Opening, Target, storage::Rotation},
     protocol::{
@@ -48,15 +51,15 @@ struct Attempts {
 ///
 /// # Errors
 /// Why it cannot be kept: the server must not start then.
-pub fn open(settings: Option<&AuditSettings>, boot: &str) -> Result<Option<Opened>, Fatal> {
+pub fn open(settings: Option<&AuditSettings>, boot: &str, strictness: Strictness) -> Result<Option<Opened>, Fatal> {
     let Some(settings) = settings else { return Ok(None) };
     let AuditSettings { target, mode, details, key, max_bytes, keep } = settings;
     let failed = |message: String| Fatal::new(Exit::Audit, message);
     let key = key.as_deref().map(audit::read_key).transpose().map_err(failed)?;
     if key.is_none() {
-        tracing::warn!(
-            "the audit has no key: only a head that is kept elsewhere proves it; --audit-key FILE gives it one"
-        );
+        strictness.judge(
+            "the audit has no key: only a head that is kept elsewhere proves it; --audit-key FILE gives it one",
+        )?;
     }
     let target = match target {
         AuditTarget::File(path) => {

@@ -15,8 +15,8 @@ use super::{
     state::{self, Engine, Ownership, Parts},
 };
 use crate::{
-    config::{AcceptedTokens, Settings, display::DisplayChoice, tokens, values::ProbeAddress},
-    desktop::target::Target,
+    config::{AcceptedTokens, Settings, display::DisplayChoice, strictness::Strictness, tokens, values::ProbeAddress},
+    desktop::{connection::OpenError, target::Target},
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
     protocol::usage::Used,
@@ -77,7 +77,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
 
     let mut listeners = bind(settings, streams)?;
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
-    let probe = settings.probe.map(bind_probe).transpose()?;
+    let probe = settings.probe.map(|probe| bind_probe(probe, settings.strictness)).transpose()?;
     let probe_address = probe.as_ref().map(|listener| listener.address().to_string());
     listeners.extend(probe);
     let (ownership, first) = match &settings.display {
@@ -91,7 +91,7 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
     let (states, display) = watch::channel(DisplayState::Away("it is starting".to_owned()));
     let table = tokens.as_ref().map(AcceptedTokens::table).transpose().map_err(Fatal::internal)?;
     let boot = state::new_boot().map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
-    let audit = recording::open(settings.audit.as_ref(), &boot)?;
+    let audit = recording::open(settings.audit.as_ref(), &boot, settings.strictness)?;
     let engine = Arc::new(Engine::new(Parts {
         display: display.clone(),
         tokens: table.unwrap_or_default(),
@@ -114,14 +114,15 @@ async fn run(start: Start) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics);
+    let keeping =
+        display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics, settings.strictness);
 
     let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
     let reason = tokio::select! {
         reason = attend => reason,
         _ = terminate.recv() => Stop::Asked,
-        Err(error) = keeping => Stop::Fatal(Fatal::new(Exit::NoDisplay, error.to_string())),
+        Err(error) = keeping => Stop::Fatal(no_display(&error)),
         // Only standard input and output end by themselves: the host has closed them and wants nothing more.
         _ = &mut serving => Stop::Asked,
     };
@@ -161,15 +162,22 @@ fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Lis
     bound.collect::<Result<_, _>>().map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
 }
 
-fn bind_probe(ProbeAddress(address): ProbeAddress) -> Result<Listener, Fatal> {
-    let listener = Listener::probe(address).map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))?;
+fn bind_probe(ProbeAddress(address): ProbeAddress, strictness: Strictness) -> Result<Listener, Fatal> {
     if !address.ip().is_loopback() {
-        tracing::warn!(
-            address = %listener.address(),
-            "probes and metrics, which name users, are readable from other machines without a token"
-        );
+        strictness.judge(&format!(
+            "probes and metrics, which name users, are readable from other machines without a token, at {address}; \
+             --probe-listen 127.0.0.1:PORT keeps them here"
+        ))?;
     }
-    Ok(listener)
+    Listener::probe(address).map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
+}
+
+fn no_display(error: &OpenError) -> Fatal {
+    let exit = match error {
+        OpenError::Unguarded { .. } => Exit::NotAllowed,
+        _ => Exit::NoDisplay,
+    };
+    Fatal::new(exit, error.to_string())
 }
 
 /// Follows supervisor and display until one of them ends the server.

@@ -281,7 +281,8 @@ mod tests {
     }
 
     fn right(shown: Credential<'_>) -> Option<Principal> {
-        (shown == Credential::Token(b"right") || shown == Credential::Ticket(b"once")).then(|| Principal { role: Role::Control, ..Principal::single_token() })
+        (shown == Credential::Token(b"right") || shown == Credential::Ticket(b"once"))
+            .then(|| Principal { role: Role::Control, ..Principal::single_token() })
     }
 
     #[test]

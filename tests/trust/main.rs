@@ -9,6 +9,7 @@ mod control;
 mod limits;
 mod peers;
 mod people;
+mod strict;
 #[path = "../support/mod.rs"]
 mod support;
 mod tickets;

@@ -110,5 +110,9 @@ fn a_ticket_is_worth_nothing_when_its_token_is_not_accepted_any_more() {
     }
     assert_eq!(open(&server, &removed, &ours).err(), Some(Refused(401)));
     let mut page = open(&server, &lowered, &ours).expect("a WebSocket");
-    assert_eq!(page.must_fail("left_click", json!({"coordinate": [1, 1]})).0, "forbidden", "the rights are those of now");
+    assert_eq!(
+        page.must_fail("left_click", json!({"coordinate": [1, 1]})).0,
+        "forbidden",
+        "the rights are those of now"
+    );
 }
