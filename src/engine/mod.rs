@@ -11,6 +11,7 @@ pub mod connection;
 pub mod context;
 pub mod control;
 pub mod display;
+pub mod happenings;
 pub mod information;
 pub mod lane;
 pub mod look;

@@ -35,7 +35,7 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
     let request = &job.prepared;
     if !needs_display(&request.call) {
         let answered = answer_without_display(engine, client, job).await;
-        recording::done(engine, client, request, answered.as_ref().err());
+        recording::done(engine, client, request, answered.as_ref().err(), begun.elapsed());
         recording::lease(engine);
         engine.metrics.answered(ActionKind::of(&request.call), Answered::of(&answered), job.received.elapsed());
         return answered;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     client::Client,
     display::{DisplayState, Live},
+    happenings::Happenings,
     outcome::Reply,
     readiness::Readiness,
     recording::{self, Recording},
@@ -70,6 +71,8 @@ pub struct Engine {
     pub audit: Recording,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is told of the sessions.
+    pub happenings: Happenings,
     /// What probes were told.
     pub readiness: Readiness,
     /// This start of the server.
@@ -140,6 +143,7 @@ impl Engine {
             attendance: Attendance::default(),
             audit: Recording::new(audit),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+            happenings: Happenings::default(),
             readiness: Readiness::default(),
             boot,
             screen,

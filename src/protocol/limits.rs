@@ -88,6 +88,8 @@ pub const SUBSCRIPTIONS: usize = 8;
 /// How many frames of a stream may be on their way without an acknowledgement: one that the reader works on, and one that
 /// travels meanwhile.
 pub const FRAMES_UNACKNOWLEDGED: usize = 2;
+/// How many of the latest `actions` are kept for those who have subscribed to them, all together; a slower reader misses some.
+pub const ACTIONS_KEPT: usize = 64;
 /// The smallest screen.
 pub const SCREEN_MIN: (u16, u16) = (320, 240);
 /// The largest screen.

@@ -14,3 +14,4 @@ mod strict;
 mod support;
 mod tickets;
 mod tokens;
+mod told;
