@@ -281,7 +281,7 @@ fn events_are_as_recorded() {
     controller
         .must("initialize", json!({"protocol": "deskhand.v1", "client": client, "screen": {"max_long_edge": 160}}));
     let mut events = Vec::new();
-    for kind in ["frames", "cursor"] {
+    for kind in ["frames", "cursor", "lease"] {
         controller.must("subscribe", json!({"events": [kind]}));
         events.push(controller.event(|event| event["type"] == kind));
     }

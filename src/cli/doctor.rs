@@ -10,6 +10,7 @@ use crate::{
         Desktop,
         capture::{CursorOverlay, FrameRequest},
         connection::OpenError,
+        door::Door,
         observer::{DisplayFacts, Focus},
         target::Target,
     },
@@ -147,7 +148,7 @@ fn examine(target: &Target) -> Result<Vec<Finding>, Fatal> {
     let size = desktop.size();
     let mut findings =
         vec![Finding::good("display", format!("{} answers, {}x{}, depth 24", desktop.name(), size.width, size.height))];
-    findings.push(permission(target));
+    findings.push(permission(target, desktop.door()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Fatal::internal(format!("cannot start the runtime: {error}")))?;
@@ -169,8 +170,13 @@ fn examine(target: &Target) -> Result<Vec<Finding>, Fatal> {
     Ok(findings)
 }
 
-fn permission(target: &Target) -> Finding {
+fn permission(target: &Target, door: Door) -> Finding {
     match &target.xauthority {
+        _ if door != Door::Guarded => Finding::warning(
+            "permission",
+            format!("the display lets in {door}"),
+            "start the X server with -auth FILE and without -ac, or close it with `xhost -` and `xhost -local:`",
+        ),
         Some(path) => Finding::good("permission", format!("the cookie of {} was accepted", path.display())),
         None => Finding::warning(
             "permission",

@@ -97,6 +97,11 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_ALLOW_ORIGIN", value_name = "O", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 
+    /// Take connections on Unix sockets only from processes of this user id, which the kernel tells; may be repeated. The socket's
+    /// file is then open to all, and the token is still needed [default: only we and root can open the file].
+    #[arg(long, env = "DESKHAND_ALLOW_UID", value_name = "UID", value_delimiter = ',')]
+    pub allow_uid: Vec<u32>,
+
     /// Allow a TCP address that is not loopback: tokens and pictures then cross the network readable.
     #[arg(
         long,
@@ -108,6 +113,19 @@ pub struct ServeArguments {
         value_parser = clap::builder::BoolishValueParser::new()
     )]
     pub allow_plaintext: Option<bool>,
+
+    /// Refuse to start, with exit code 4, where the surroundings would only be warned about: a display that lets others in without
+    /// its cookie, an audit without a key, probes that other machines can read.
+    #[arg(
+        long,
+        env = "DESKHAND_STRICT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub strict: Option<bool>,
 
     /// Record every request, refusal and change of control in this file, as JSON lines that cannot be changed unseen; or on
     /// `stdout`, or in the `syslog`. `deskhand audit verify` checks it.
@@ -186,7 +204,9 @@ impl ServeArguments {
             policy: self.policy.or(lower.policy),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
+            allow_uid: first_filled(self.allow_uid, lower.allow_uid),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),
+            strict: self.strict.or(lower.strict),
             audit: self.audit.or(lower.audit),
             audit_mode: self.audit_mode.or(lower.audit_mode),
             audit_key: self.audit_key.or(lower.audit_key),

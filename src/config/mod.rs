@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod audit;
 pub mod display;
 pub mod policy;
+pub mod strictness;
 pub mod token;
 pub mod tokens;
 pub mod values;
@@ -30,6 +31,7 @@ use crate::{
 use arguments::ServeArguments;
 use audit::AuditSettings;
 use display::DisplayChoice;
+use strictness::Strictness;
 use token::{Token, TokenError};
 use values::{Host, LogLevel, Origin, ProbeAddress, SandboxChoice};
 
@@ -55,6 +57,10 @@ pub struct Settings {
     pub allow_host: Vec<Host>,
     /// Origins of web pages to accept.
     pub allow_origin: Vec<Origin>,
+    /// Whose processes may connect to Unix sockets; anybody's who can open them when empty.
+    pub allow_uid: Vec<u32>,
+    /// What becomes of risks in the surroundings.
+    pub strictness: Strictness,
     /// How much to log.
     pub log: LogLevel,
     /// The program to run on the display and its arguments; empty for none.
@@ -215,6 +221,12 @@ impl Settings {
             typed.listen.clone()
         };
         check_listen(&listen, typed.allow_plaintext.unwrap_or(false))?;
+        // Whoever names users believes that nobody else gets in.
+        if !typed.allow_uid.is_empty() && !listen.iter().any(|address| matches!(address, ListenAddress::Unix(_))) {
+            return Err(Fatal::usage(
+                "allow-uid is given and there is no Unix socket that it could be about; listen on unix:PATH, or leave it out",
+            ));
+        }
         if let Some(ProbeAddress(address)) = typed.probe_listen
             && address.port() != 0
             && listen.contains(&ListenAddress::Tcp(address))
@@ -240,6 +252,8 @@ impl Settings {
             token,
             allow_host: typed.allow_host,
             allow_origin: typed.allow_origin,
+            allow_uid: typed.allow_uid,
+            strictness: if typed.strict == Some(true) { Strictness::Refuses } else { Strictness::Warns },
             log: typed.log.unwrap_or_default(),
             command: typed.command,
             tasks: if typed.require_task == Some(true) { TaskRule::Required } else { TaskRule::Optional },

@@ -81,6 +81,17 @@ fn attaching_follows_the_surroundings_where_nothing_is_named() {
 }
 
 #[test]
+fn users_are_named_for_a_unix_socket() {
+    let text = "xvfb = '800x600'\nallow-uid = [1000, 0]\n";
+    assert_eq!(load(file(&format!("{text}listen = ['unix:/s']"))).unwrap().allow_uid, [1000, 0]);
+    let lonely = load(file(text)).unwrap_err();
+    assert!(lonely.exit == Exit::Usage && lonely.message.contains("unix:PATH"), "{}", lonely.message);
+    for wrong in ["['root']", "[-1]", "[4294967296]"] {
+        assert!(toml::from_str::<ServeArguments>(&format!("allow-uid = {wrong}")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn probes_have_an_address_of_their_own() {
     let text = "xvfb = '800x600'\nlisten = ['127.0.0.1:7010']\n";
     assert_eq!(load(file(text)).unwrap().probe, None);

@@ -25,6 +25,7 @@ use x11rb::{
 };
 
 use super::{
+    door::Door,
     incoming::Incoming,
     stream::DeadlineStream,
     target::Target,
@@ -97,12 +98,28 @@ pub enum OpenError {
         .0.width, .0.height, SCREEN_MIN.0, SCREEN_MIN.1, SCREEN_MAX.0, SCREEN_MAX.1
     )]
     Size(NativeSize),
+    /// Others get in without the cookie, which is not to be taken.
+    #[error(
+        "the display {display} lets in {door}: it can be seen and used beside us; start the X server with -auth FILE and without \
+         -ac, or close it with `xhost -` and `xhost -local:`"
+    )]
+    Unguarded {
+        /// Its name.
+        display: String,
+        /// Who gets in.
+        door: Door,
+    },
     /// An extension is missing.
     #[error("the display lacks the extension {0}; start Xvfb without `-extension {0}`")]
     Extension(&'static str),
 }
 
 impl OpenError {
+    /// What there is to say of a display that lets others in.
+    pub const fn unguarded(display: String, door: Door) -> Self {
+        Self::Unguarded { display, door }
+    }
+
     /// Whether a display that is still starting may look like this, so that trying again makes sense.
     pub const fn may_pass(&self) -> bool {
         matches!(self, Self::NotThere { .. } | Self::Unresponsive(_) | Self::Broken(_))
@@ -207,6 +224,16 @@ pub enum LinkError {
     /// The server answered with an X error.
     #[error("the display refused a request: {0}")]
     Refused(String),
+}
+
+impl LinkError {
+    /// The same, of a display that is being opened.
+    pub(super) fn of_open(self) -> OpenError {
+        match self {
+            Self::Unresponsive => OpenError::Unresponsive(OPERATION_TIME),
+            Self::Lost(reason) | Self::Refused(reason) => OpenError::Broken(reason),
+        }
+    }
 }
 
 impl Link {

@@ -22,6 +22,7 @@ mod clipboard;
 pub mod connection;
 pub mod cursor;
 pub mod damage;
+pub mod door;
 pub mod ended;
 pub mod events;
 pub mod evidence;
@@ -81,6 +82,7 @@ use tokio::sync::watch;
 use self::{
     capture::{Attendance, Capture, CaptureMethod},
     connection::{Link, LinkError, OPERATION_TIME, OpenError},
+    door::{Door, Unguarded},
     ended::{EndSignal, Ended},
     faults::Faults,
     input::Input,
@@ -101,6 +103,7 @@ pub struct Desktop {
     pointer_watch: PointerWatch,
     windows: Windows,
     ended: EndSignal,
+    door: Door,
     display: DisplayNumber,
     xauthority: Option<PathBuf>,
     size: NativeSize,
@@ -109,16 +112,18 @@ pub struct Desktop {
 impl Desktop {
     /// Opens the display and starts its threads. Whatever was down on it is released first.
     pub fn open(target: &Target) -> Result<Self, OpenError> {
-        Self::open_for(target, Attendance::default(), None)
+        Self::open_for(target, Attendance::default(), None, Unguarded::Taken)
     }
 
-    /// The same, for these sessions, with the windows hidden from pictures that rules say.
+    /// The same, for these sessions, with the windows hidden from pictures that rules say, and perhaps only where the display
+    /// lets in nobody without its cookie. One that is refused is left as it is.
     pub fn open_for(
         target: &Target,
         attendance: Attendance,
         masks: Option<Arc<WindowRules>>,
+        unguarded: Unguarded,
     ) -> Result<Self, OpenError> {
-        Self::open_all(target, attendance, masks, Faults::default())
+        Self::open_all(target, attendance, masks, unguarded, Faults::default())
     }
 
     /// As [`Desktop::open`], with something to call before each step of an action, where tests put faults.
@@ -128,7 +133,7 @@ impl Desktop {
 
     /// As [`Desktop::open`], with everything that tests can put in.
     pub fn open_with_faults(target: &Target, faults: Faults) -> Result<Self, OpenError> {
-        Self::open_all(target, Attendance::default(), None, faults)
+        Self::open_all(target, Attendance::default(), None, Unguarded::Taken, faults)
     }
 
     /// As [`Desktop::open_for`], with everything that tests can put in.
@@ -136,15 +141,17 @@ impl Desktop {
         target: &Target,
         attendance: Attendance,
         masks: Option<Arc<WindowRules>>,
+        unguarded: Unguarded,
         faults: Faults,
     ) -> Result<Self, OpenError> {
         let ended = EndSignal::default();
         let link = Link::open(target, OPERATION_TIME)?;
         let size = link.size;
-        let input = Input::start(link, target.clone(), ended.clone(), faults).map_err(|error| match error {
-            LinkError::Unresponsive => OpenError::Unresponsive(OPERATION_TIME),
-            LinkError::Lost(reason) | LinkError::Refused(reason) => OpenError::Broken(reason),
-        })?;
+        let door = Door::of(&link, target)?;
+        if unguarded == Unguarded::Refused && door != Door::Guarded {
+            return Err(OpenError::unguarded(target.display.to_string(), door));
+        }
+        let input = Input::start(link, target.clone(), ended.clone(), faults).map_err(LinkError::of_open)?;
         let thread = |error: std::io::Error| OpenError::Broken(format!("no thread could be started: {error}"));
         let (link, method) = (Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory);
         let capture = Capture::start_masked(link, method, masks, attendance, ended.clone()).map_err(thread)?;
@@ -152,12 +159,17 @@ impl Desktop {
         let pointer_watch = PointerWatch::new(target.clone());
         let windows = Windows::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let (display, xauthority) = (target.display, target.xauthority.clone());
-        Ok(Self { input, capture, observer, pointer_watch, windows, ended, display, xauthority, size })
+        Ok(Self { input, capture, observer, pointer_watch, windows, ended, door, display, xauthority, size })
     }
 
     /// The display's name, such as `:99`.
     pub fn name(&self) -> String {
         self.display.to_string()
+    }
+
+    /// Whom the X server let in without its cookie when the desktop was opened.
+    pub const fn door(&self) -> Door {
+        self.door
     }
 
     /// The size of the screen, which does not change while the desktop lives.

@@ -11,7 +11,15 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    desktop::{Desktop, capture::Attendance, connection::OpenError, ended::Ended, target::Target},
+    config::strictness::Strictness,
+    desktop::{
+        Desktop,
+        capture::Attendance,
+        connection::OpenError,
+        door::{Door, Unguarded},
+        ended::Ended,
+        target::Target,
+    },
     observe::metrics::Metrics,
     protocol::{
         error::{ErrorKind, Failure},
@@ -29,7 +37,7 @@ pub const START_TIME: Duration = Duration::from_secs(30);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Opens a display: [`Desktop::open_for`], but for tests.
-pub type OpenDesktop = fn(&Target, Attendance, Option<Arc<WindowRules>>) -> Result<Desktop, OpenError>;
+pub type OpenDesktop = fn(&Target, Attendance, Option<Arc<WindowRules>>, Unguarded) -> Result<Desktop, OpenError>;
 
 /// A desktop that is open.
 #[derive(Debug)]
@@ -94,9 +102,11 @@ pub async fn keep(
     metrics: &Metrics,
     open_desktop: OpenDesktop,
     masks: Option<Arc<WindowRules>>,
+    strictness: Strictness,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
     let mut epoch = 0;
+    let mut warned = false;
     loop {
         let Some(target) = targets.borrow_and_update().clone() else {
             if targets.changed().await.is_err() {
@@ -105,9 +115,16 @@ pub async fn keep(
             }
             continue;
         };
-        match open(target, attendance.clone(), open_desktop, masks.clone()).await {
+        let unguarded = match strictness {
+            Strictness::Warns => Unguarded::Taken,
+            Strictness::Refuses => Unguarded::Refused,
+        };
+        match open(target, attendance.clone(), open_desktop, masks.clone(), unguarded).await {
             Ok(desktop) => {
                 epoch += 1;
+                if desktop.door() != Door::Guarded && !std::mem::replace(&mut warned, true) {
+                    tracing::warn!("{}", OpenError::unguarded(desktop.name(), desktop.door()));
+                }
                 tracing::info!(display = %desktop.name(), epoch, size = ?desktop.size(), "display is open");
                 metrics.display_opens(epoch);
                 let live = Arc::new(Live { desktop, epoch: DisplayEpoch(epoch) });
@@ -141,8 +158,9 @@ async fn open(
     attendance: Attendance,
     open: OpenDesktop,
     masks: Option<Arc<WindowRules>>,
+    unguarded: Unguarded,
 ) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || open(&target, attendance, masks)).await;
+    let opened = tokio::task::spawn_blocking(move || open(&target, attendance, masks, unguarded)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

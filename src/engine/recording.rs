@@ -11,9 +11,17 @@ use std::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{client::Client, outcome::Reply, state::Engine};
+use super::{
+    client::Client,
+    happenings::{ActionSeen, LeaseSeen},
+    outcome::Reply,
+    state::Engine,
+};
 use crate::{
-    config::audit::{AuditSettings, AuditTarget},
+    config::{
+        audit::{AuditSettings, AuditTarget},
+        strictness::Strictness,
+    },
     exit::{Exit, Fatal},
     observe::audit::{self, Audit, Opened, Opening, Target, storage::Rotation},
     protocol::{
@@ -49,15 +57,20 @@ struct Attempts {
 ///
 /// # Errors
 /// Why it cannot be kept: the server must not start then.
-pub fn open(settings: Option<&AuditSettings>, boot: &str, policy: Option<&Rulebook>) -> Result<Option<Opened>, Fatal> {
+pub fn open(
+    settings: Option<&AuditSettings>,
+    boot: &str,
+    policy: Option<&Rulebook>,
+    strictness: Strictness,
+) -> Result<Option<Opened>, Fatal> {
     let Some(settings) = settings else { return Ok(None) };
     let AuditSettings { target, mode, details, key, max_bytes, keep } = settings;
     let failed = |message: String| Fatal::new(Exit::Audit, message);
     let key = key.as_deref().map(audit::read_key).transpose().map_err(failed)?;
     if key.is_none() {
-        tracing::warn!(
-            "the audit has no key: only a head that is kept elsewhere proves it; --audit-key FILE gives it one"
-        );
+        strictness.judge(
+            "the audit has no key: only a head that is kept elsewhere proves it; --audit-key FILE gives it one",
+        )?;
     }
     let target = match target {
         AuditTarget::File(path) => {
@@ -141,6 +154,7 @@ pub async fn conclude(
     took: Duration,
     answered: &mut Result<Reply, Failure>,
 ) {
+    tell(engine, client, request.method, answered.as_ref().err(), took);
     if engine.audit.details().is_none() {
         return;
     }
@@ -181,6 +195,7 @@ fn add_place(reply: &mut Reply, place: AuditPlace) {
 
 /// Records a request that was not let in.
 pub fn refused(engine: &Engine, client: &Client, request: &Prepared, failure: &Failure) {
+    tell(engine, client, request.method, Some(failure), Duration::ZERO);
     let Some(keep) = engine.audit.details() else { return };
     let mut record = of(engine, client, ActionType::Refused, Outcome::Failed(failure.kind));
     record.details = details(request, keep);
@@ -194,6 +209,7 @@ pub fn rejected(engine: &Engine, client: &Client, failure: &Failure) {
 
 /// Records a request that was answered with what it came to before.
 pub fn replayed(engine: &Engine, client: &Client, request: &Prepared) {
+    tell(engine, client, request.method, None, Duration::ZERO);
     let details = [("method", request.method.into()), ("replayed", true.into())];
     note(engine, client, ActionType::ToolUse, Outcome::Success, &details);
 }
@@ -205,7 +221,8 @@ pub fn session(engine: &Engine, client: &Client, event: &'static str, details: &
 }
 
 /// Records what nobody waits for a record of: a pause, a halt and what gives back must not fail for the lack of one.
-pub fn done(engine: &Engine, client: &Client, request: &Prepared, failure: Option<&Failure>) {
+pub fn done(engine: &Engine, client: &Client, request: &Prepared, failure: Option<&Failure>, took: Duration) {
+    tell(engine, client, request.method, failure, took);
     let Some(keep) = engine.audit.details() else { return };
     let action = match &request.call {
         Call::Control(_) => ActionType::Session,
@@ -226,6 +243,7 @@ pub fn consent(engine: &Engine, client: &Client, ConfirmAnswer { id, consent }: 
 
 /// Records that a task begins.
 pub fn task_begins(engine: &Engine, client: &Client, request: &Prepared) {
+    tell(engine, client, request.method, None, Duration::ZERO);
     let Some(keep) = engine.audit.details() else { return };
     let mut record = of(engine, client, ActionType::ExecutionStarted, Outcome::Success);
     record.details = details(request, keep);
@@ -234,6 +252,7 @@ pub fn task_begins(engine: &Engine, client: &Client, request: &Prepared) {
 
 /// Records that a task has ended.
 pub fn task_ends(engine: &Engine, client: &Client, request: &Prepared, ended: &Ended) {
+    tell(engine, client, request.method, None, Duration::ZERO);
     let Some(keep) = engine.audit.details() else { return };
     let mut record = of(engine, client, ActionType::Completion, Outcome::Success);
     record.details = details(request, keep);
@@ -243,13 +262,17 @@ pub fn task_ends(engine: &Engine, client: &Client, request: &Prepared, ended: &E
     engine.audit.audit.note(record.with("turns", ended.turns).with("duration_ms", milliseconds));
 }
 
-/// Records who has the lease, where that has changed since it was last asked.
+/// Records and tells who has the lease, where that has changed since it was last asked.
 pub fn lease(engine: &Engine) {
-    if engine.audit.details().is_none() {
+    let (recorded, followed) = (engine.audit.details().is_some(), engine.happenings.lease_is_followed());
+    if !recorded && !followed {
         return;
     }
     let (epoch, holder) = engine.sessions().lease_holder();
-    if engine.audit.lease.swap(epoch, Ordering::Relaxed) == epoch {
+    if followed {
+        engine.happenings.lease(LeaseSeen { epoch, holder: holder.as_ref().map(|(_, user)| user.clone()) });
+    }
+    if !recorded || engine.audit.lease.swap(epoch, Ordering::Relaxed) == epoch {
         return;
     }
     let mut record = Record::new(Timestamp::now(), ActionType::Lease, Outcome::Success).with("epoch", epoch);
@@ -263,7 +286,7 @@ pub fn lease(engine: &Engine) {
     engine.audit.audit.note(record);
 }
 
-/// Records that somebody without a valid token asked to be let in.
+/// Records that somebody without a valid token asked to be let in, or a process of a user who is not named.
 pub fn stranger(engine: &Engine) {
     if engine.audit.details().is_none() {
         return;
@@ -294,6 +317,17 @@ pub fn stranger(engine: &Engine) {
 pub fn reload(engine: &Engine, what: &'static str) {
     let record = Record::new(Timestamp::now(), ActionType::Config, Outcome::Success);
     engine.audit.audit.note(record.with("event", "reload").with("file", what));
+}
+
+/// Tells those who have subscribed to it what came of a request: no more than that it was made.
+fn tell(engine: &Engine, client: &Client, method: &'static str, failure: Option<&Failure>, took: Duration) {
+    engine.happenings.action(|| ActionSeen {
+        session: client.id,
+        user: client.user.clone(),
+        method,
+        outcome: failure.map_or(Outcome::Success, |failure| Outcome::Failed(failure.kind)),
+        took,
+    });
 }
 
 fn note(engine: &Engine, client: &Client, action: ActionType, outcome: Outcome, details: &[(&str, Value)]) {

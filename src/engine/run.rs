@@ -40,7 +40,7 @@ pub async fn run(engine: &Engine, client: &Client, job: &Job) -> Result<Reply, F
             Ok(()) => answer_without_display(engine, client, job).await,
             Err(failure) => Err(failure),
         };
-        recording::done(engine, client, request, answered.as_ref().err());
+        recording::done(engine, client, request, answered.as_ref().err(), begun.elapsed());
         recording::lease(engine);
         engine.metrics.answered(ActionKind::of(&request.call), Answered::of(&answered), job.received.elapsed());
         return answered;

@@ -15,8 +15,10 @@ use super::{
     state::{self, Engine, Ownership, Parts},
 };
 use crate::{
-    config::{AcceptedTokens, Settings, display::DisplayChoice, policy, tokens, values::ProbeAddress},
-    desktop::{Desktop, target::Target},
+    config::{
+        AcceptedTokens, Settings, display::DisplayChoice, policy, strictness::Strictness, tokens, values::ProbeAddress,
+    },
+    desktop::{Desktop, connection::OpenError, target::Target},
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
     protocol::usage::Used,
@@ -87,7 +89,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
 
     let mut listeners = bind(settings, streams)?;
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
-    let probe = settings.probe.map(bind_probe).transpose()?;
+    let probe = settings.probe.map(|probe| bind_probe(probe, settings.strictness)).transpose()?;
     let probe_address = probe.as_ref().map(|listener| listener.address().to_string());
     listeners.extend(probe);
     let (ownership, first) = match &settings.display {
@@ -102,7 +104,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     let table = tokens.as_ref().map(AcceptedTokens::table).transpose().map_err(Fatal::internal)?;
     let usage = settings.state.as_deref().map(usage).transpose()?;
     let boot = state::new_boot().map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
-    let audit = recording::open(settings.audit.as_ref(), &boot, policy.as_deref())?;
+    let audit = recording::open(settings.audit.as_ref(), &boot, policy.as_deref(), settings.strictness)?;
     // Behind everything that opens a file, before everything that starts a thread.
     let sandbox = sandbox::enter(&handover, witness)?;
     let engine = Arc::new(Engine::new(Parts {
@@ -130,14 +132,15 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     });
     let mut serving = tokio::spawn(serving);
     let masks = engine.policy.as_deref().and_then(Rulebook::windows_for_masks).cloned();
-    let keeping = display::keep(watched_targets, states, engine.attendance.clone(), &engine.metrics, open, masks);
+    let (attendance, strictness) = (engine.attendance.clone(), settings.strictness);
+    let keeping = display::keep(watched_targets, states, attendance, &engine.metrics, open, masks, strictness);
 
     let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
     let reason = tokio::select! {
         reason = attend => reason,
         _ = terminate.recv() => Stop::Asked,
-        Err(error) = keeping => Stop::Fatal(Fatal::new(Exit::NoDisplay, error.to_string())),
+        Err(error) = keeping => Stop::Fatal(no_display(&error)),
         // Only standard input and output end by themselves: the host has closed them and wants nothing more.
         _ = &mut serving => Stop::Asked,
     };
@@ -177,21 +180,28 @@ fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Lis
     let mut streams = streams;
     let bound = settings.listen.iter().filter_map(|address| match address {
         ListenAddress::Tcp(address) => Some(Listener::tcp(*address)),
-        ListenAddress::Unix(path) => Some(Listener::unix(path.clone())),
+        ListenAddress::Unix(path) => Some(Listener::unix_for(path.clone(), &settings.allow_uid)),
         ListenAddress::Stdio => streams.take().map(|streams| Ok(Listener::stdio(streams.input, streams.output))),
     });
     bound.collect::<Result<_, _>>().map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
 }
 
-fn bind_probe(ProbeAddress(address): ProbeAddress) -> Result<Listener, Fatal> {
-    let listener = Listener::probe(address).map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))?;
+fn bind_probe(ProbeAddress(address): ProbeAddress, strictness: Strictness) -> Result<Listener, Fatal> {
     if !address.ip().is_loopback() {
-        tracing::warn!(
-            address = %listener.address(),
-            "probes and metrics, which name users, are readable from other machines without a token"
-        );
+        strictness.judge(&format!(
+            "probes and metrics, which name users, are readable from other machines without a token, at {address}; \
+             --probe-listen 127.0.0.1:PORT keeps them here"
+        ))?;
     }
-    Ok(listener)
+    Listener::probe(address).map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
+}
+
+fn no_display(error: &OpenError) -> Fatal {
+    let exit = match error {
+        OpenError::Unguarded { .. } => Exit::NotAllowed,
+        _ => Exit::NoDisplay,
+    };
+    Fatal::new(exit, error.to_string())
 }
 
 /// Follows supervisor and display until one of them ends the server.

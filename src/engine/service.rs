@@ -15,6 +15,7 @@ use super::{
     roster::{Eviction, Member},
     run,
     state::Engine,
+    tickets,
 };
 use crate::{
     observe::metrics::{ActionKind, Answered},
@@ -41,6 +42,14 @@ pub struct EngineService(pub Arc<Engine>);
 impl Service for EngineService {
     fn authenticate(&self, token: &[u8]) -> Option<Principal> {
         self.0.principal(token)
+    }
+
+    fn ticket(&self, token: &[u8]) -> Result<Option<String>, Failure> {
+        tickets::issue(&self.0, token)
+    }
+
+    fn redeem(&self, ticket: &[u8]) -> Option<Principal> {
+        tickets::redeem(&self.0, ticket)
     }
 
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn service::Connection> {
@@ -119,7 +128,7 @@ impl Service for EngineService {
 
     fn refused(&self, reason: HttpRefusal) {
         self.0.metrics.refused(reason);
-        if reason == HttpRefusal::Unauthorized {
+        if matches!(reason, HttpRefusal::Unauthorized | HttpRefusal::Peer) {
             recording::stranger(&self.0);
         }
     }

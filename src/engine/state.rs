@@ -13,6 +13,7 @@ use super::{
     client::Client,
     confirm::Confirmations,
     display::{DisplayState, Live},
+    happenings::Happenings,
     outcome::Reply,
     readiness::Readiness,
     recording::{self, Recording},
@@ -28,6 +29,7 @@ use crate::{
         meta::Meta,
         screen::ScreenFit,
         task::TaskRule,
+        token::TokenHash,
         token_table::TokenTable,
         units::PixelsPerNotch,
         usage::Used,
@@ -35,6 +37,7 @@ use crate::{
     session::{
         policy::Rulebook,
         registry::{Now, Rules, SessionId, Sessions},
+        tickets::Tickets,
     },
 };
 
@@ -70,6 +73,8 @@ pub struct Engine {
     pub audit: Recording,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is told of the sessions.
+    pub happenings: Happenings,
     /// What probes were told.
     pub readiness: Readiness,
     /// This start of the server.
@@ -92,6 +97,8 @@ pub struct Engine {
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
     tokens: RwLock<TokenTable>,
+    /// What pages have exchanged their tokens for.
+    tickets: Mutex<Tickets>,
 }
 
 /// What a server is made with.
@@ -148,6 +155,7 @@ impl Engine {
             attendance: Attendance::default(),
             audit: Recording::new(audit),
             metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
+            happenings: Happenings::default(),
             readiness: Readiness::default(),
             boot,
             screen,
@@ -159,6 +167,7 @@ impl Engine {
             confirmations: Confirmations::default(),
             usage_store,
             tokens: RwLock::new(tokens),
+            tickets: Mutex::default(),
         }
     }
 
@@ -171,6 +180,17 @@ impl Engine {
     /// Who presents this token.
     pub fn principal(&self, token: &[u8]) -> Option<Principal> {
         self.tokens.read().unwrap_or_else(PoisonError::into_inner).principal(Timestamp::now(), token)
+    }
+
+    /// Who holds the token with this hash, if it still opens the door.
+    pub fn holder(&self, sha256: TokenHash) -> Option<Principal> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).holder(Timestamp::now(), sha256)
+    }
+
+    /// The tickets that are out; held for single decisions only, never over a wait.
+    pub fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        // Each change is one insertion or removal.
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Other tokens open the door from now on. Sessions that have begun go on.

@@ -36,6 +36,8 @@ closed_list! {
         Origin = "origin",
         /// No token, or a wrong one.
         Unauthorized = "unauthorized",
+        /// Its process runs as a user who is not named.
+        Peer = "peer",
         /// The places for connections that have shown no token are taken.
         TooManyConnections = "too_many_connections",
         /// The places for WebSocket connections are taken.

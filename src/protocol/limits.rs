@@ -88,9 +88,15 @@ pub const SUBSCRIPTIONS: usize = 8;
 /// How many frames of a stream may be on their way without an acknowledgement: one that the reader works on, and one that
 /// travels meanwhile.
 pub const FRAMES_UNACKNOWLEDGED: usize = 2;
+/// How many of the latest `actions` are kept for those who have subscribed to them, all together; a slower reader misses some.
+pub const ACTIONS_KEPT: usize = 64;
 /// The smallest screen.
 pub const SCREEN_MIN: (u16, u16) = (320, 240);
 /// The largest screen.
 pub const SCREEN_MAX: (u16, u16) = (3840, 2160);
 /// The length of a token in lower-case hexadecimal characters: 256 bits.
 pub const TOKEN_CHARACTERS: usize = 64;
+/// The most one-time tickets that may be out at once; the oldest make room.
+pub const TICKETS: usize = 64;
+/// How long a one-time ticket is worth something.
+pub const TICKET_TIME: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    audit::Outcome,
     confirm::ConfirmEvent,
     error::{ErrorKind, Failure},
     window::ListedWindow,
@@ -34,7 +35,8 @@ pub enum EventKind {
 
 impl EventKind {
     /// Those that this version sends. The others are part of the contract all the same.
-    const SENT: [Self; 5] = [Self::Frames, Self::Changed, Self::Cursor, Self::Windows, Self::Confirm];
+    const SENT: [Self; 7] =
+        [Self::Frames, Self::Changed, Self::Cursor, Self::Windows, Self::Actions, Self::Lease, Self::Confirm];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -183,6 +185,34 @@ pub enum Event {
     },
     /// A request waits for consent (`confirm.answer`). Only admins are told.
     Confirm(ConfirmEvent),
+    /// A request has been carried out or refused.
+    Actions(ActionsEvent),
+    /// Another session controls, or none. The first one says how it is.
+    Lease {
+        /// Whose session has the lease; null when it is free.
+        holder_user: Option<String>,
+        /// How often it has changed hands.
+        epoch: u64,
+    },
+}
+
+/// What came of a request of any session, without what was typed and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ActionsEvent {
+    /// Whose request.
+    pub session: String,
+    /// Whose session.
+    pub user: String,
+    /// What was asked for.
+    pub method: &'static str,
+    /// `success`, or the kind of the error.
+    #[schemars(with = "String")]
+    pub outcome: Outcome,
+    /// How long it was carried out; 0 when it was not.
+    pub duration_us: u64,
+    /// How many before it this reader was too slow for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
 }
 
 /// A frame of a stream. Its tiles have gone before it, as binary messages.
@@ -237,7 +267,7 @@ mod tests {
         for wrong in [json!(["sounds"]), json!([]), json!(["frames", "frames"]), json!("frames"), json!([1])] {
             assert_eq!(subscribe(&wrong).expect_err("wrong").kind, ErrorKind::InvalidParams, "{wrong}");
         }
-        for later in ["actions", "lease", "egress"] {
+        for later in ["egress"] {
             let failure = subscribe(&json!(["frames", later])).expect_err("later");
             assert_eq!(failure.kind, ErrorKind::Unsupported, "{later}");
             assert!(failure.message.contains(later), "{}", failure.message);
@@ -254,5 +284,18 @@ mod tests {
         for kind in EventKind::SENT {
             assert_eq!(json!(kind), kind.name());
         }
+        let action = ActionsEvent {
+            session: "s-1".to_owned(),
+            user: "ann".to_owned(),
+            method: "type",
+            outcome: Outcome::Failed(ErrorKind::FocusLost),
+            duration_us: 7,
+            missed: None,
+        };
+        let shown = json!(Event::Actions(action));
+        let expected = json!({"type": "actions", "session": "s-1", "user": "ann", "method": "type", "outcome": "focus_lost", "duration_us": 7});
+        assert_eq!(shown, expected);
+        let lease = json!(Event::Lease { holder_user: None, epoch: 0 });
+        assert_eq!(lease, json!({"type": "lease", "holder_user": null, "epoch": 0}));
     }
 }

@@ -35,6 +35,13 @@ impl TokenTable {
         }
         found.filter(|_| presented.is_some()).cloned()
     }
+
+    /// Who holds the token with this hash, for whoever has shown it before. The hash is ours, so how long it takes tells nobody
+    /// anything.
+    pub fn holder(&self, now: jiff::Timestamp, sha256: TokenHash) -> Option<Principal> {
+        let valid = self.grants.iter().filter(|grant| grant.principal.is_valid(now));
+        valid.rev().find(|grant| grant.sha256 == sha256).map(|grant| grant.principal.clone())
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +75,12 @@ mod tests {
         assert_eq!(who(after, &old), None, "it has expired");
         assert_eq!(who(after, &new), ann);
         assert_eq!(who(after, &other), Some(("bob".to_owned(), Role::Observe)));
+        let holder = |now: &str, token: &str| {
+            table.holder(now.parse().expect("a moment"), TokenHash::of(token.as_bytes())).map(|found| found.role)
+        };
+        assert_eq!(holder(before, &old), Some(Role::Control));
+        assert_eq!(holder(after, &old), None, "what was shown before counts only as long as the token does");
+        assert_eq!(holder(after, &"d".repeat(64)), None);
         for wrong in [String::new(), "d".repeat(64), new[1..].to_owned(), format!("{new}b"), "\0".repeat(64)] {
             assert_eq!(who(before, &wrong), None, "{wrong:?}");
         }

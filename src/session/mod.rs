@@ -13,4 +13,5 @@ pub mod registry;
 pub mod sliding_log;
 pub mod summary;
 pub mod tasks;
+pub mod tickets;
 pub mod usage;

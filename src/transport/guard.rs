@@ -7,17 +7,25 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::{
-    Version,
-    header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, TRANSFER_ENCODING},
+    Method, Version,
+    header::{
+        AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
+        TRANSFER_ENCODING,
+    },
     http::request::Parts,
 };
 
+use super::upgrade;
 use crate::protocol::{carrying::HttpRefusal, identity::Principal};
 
 /// Answered without a token and whatever the Host says.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 /// Answered without a token: the page that asks for one.
 const VIEWER: &str = "/";
+/// Where a ticket does instead of a token.
+pub(super) const WEBSOCKET: &str = "/v1/ws";
+/// The subprotocol that carries a ticket, which stands behind it.
+const TICKET: &str = "deskhand.ticket.";
 /// Ports that a browser leaves out of Host and Origin.
 const DEFAULT_PORT: u16 = 80;
 
@@ -52,6 +60,15 @@ pub enum Admission {
     Authenticated(Principal),
     /// Nobody needs a token for this path.
     Open,
+}
+
+/// What a request shows to be let in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Credential<'a> {
+    /// A token, in `Authorization`.
+    Token(&'a [u8]),
+    /// A one-time ticket, in the place of a subprotocol.
+    Ticket(&'a [u8]),
 }
 
 /// Whose connections a listener takes.
@@ -123,7 +140,7 @@ impl Guard {
     pub fn admit(
         &self,
         parts: &Parts,
-        authenticate: impl FnOnce(&[u8]) -> Option<Principal>,
+        authenticate: impl FnOnce(Credential<'_>) -> Option<Principal>,
     ) -> Result<Admission, Refusal> {
         let host = well_formed(parts)?;
         let path = parts.uri.path();
@@ -146,8 +163,8 @@ impl Guard {
         if path == VIEWER || PROBES.contains(&path) {
             return Ok(Admission::Open);
         }
-        let token = parts.headers.get(AUTHORIZATION).and_then(bearer_token).ok_or(Refusal::Unauthorized)?;
-        authenticate(token).map(Admission::Authenticated).ok_or(Refusal::Unauthorized)
+        let credential = credential(parts).ok_or(Refusal::Unauthorized)?;
+        authenticate(credential).map(Admission::Authenticated).ok_or(Refusal::Unauthorized)
     }
 
     fn knows_host(&self, host: &[u8]) -> bool {
@@ -182,6 +199,9 @@ fn well_formed(parts: &Parts) -> Result<&HeaderValue, Refusal> {
         return Err(Refusal::Malformed("Content-Length and Transfer-Encoding exclude each other"));
     }
     at_most_one(&parts.headers, &AUTHORIZATION, "more than one Authorization header")?;
+    if tickets(&parts.headers).nth(1).is_some() {
+        return Err(Refusal::Malformed("more than one ticket"));
+    }
     at_most_one(&parts.headers, &ORIGIN, "more than one Origin header")?;
     at_most_one(&parts.headers, &HOST, "more than one Host header")?
         .ok_or(Refusal::Malformed("the Host header is missing"))
@@ -195,6 +215,24 @@ fn at_most_one<'a>(
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() { Err(Refusal::Malformed(message)) } else { Ok(first) }
+}
+
+/// A token goes before a ticket, which is then not used up: who can set the header needs none.
+fn credential(parts: &Parts) -> Option<Credential<'_>> {
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return shown_token(&parts.headers).map(Credential::Token);
+    }
+    let websocket = parts.method == Method::GET && parts.uri.path() == WEBSOCKET;
+    tickets(&parts.headers).next().filter(|_| websocket).map(Credential::Ticket)
+}
+
+/// The token in the header that is for it.
+pub(super) fn shown_token(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(AUTHORIZATION).and_then(bearer_token)
+}
+
+fn tickets(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    upgrade::words(headers, &SEC_WEBSOCKET_PROTOCOL).filter_map(|word| word.strip_prefix(TICKET)).map(str::as_bytes)
 }
 
 /// The token of `Bearer TOKEN`: the scheme in any case, exactly one space, one word (RFC 6750, 2.1).
@@ -242,8 +280,9 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn right(token: &[u8]) -> Option<Principal> {
-        (token == b"right").then(|| Principal { role: Role::Control, ..Principal::single_token() })
+    fn right(shown: Credential<'_>) -> Option<Principal> {
+        (shown == Credential::Token(b"right") || shown == Credential::Ticket(b"once"))
+            .then(|| Principal { role: Role::Control, ..Principal::single_token() })
     }
 
     #[test]
@@ -322,6 +361,37 @@ mod tests {
         ] {
             assert_eq!(guard().admit(&parts("/nowhere", &headers), right), Err(refusal));
         }
+    }
+
+    #[test]
+    fn a_ticket_does_for_a_websocket_and_for_nothing_else() {
+        let host = ("host", "localhost:7010");
+        let offers = |words: &'static str| ("sec-websocket-protocol", words);
+        let both = offers("deskhand.v1, deskhand.ticket.once");
+        let admitted = |target, headers: &[(&str, &str)]| guard().admit(&parts(target, headers), right);
+        assert!(admitted("/v1/ws", &[host, both]).is_ok());
+        assert!(admitted("/v1/ws", &[host, offers("deskhand.v1"), offers("deskhand.ticket.once")]).is_ok());
+        for (target, headers, refusal) in [
+            ("/v1/screenshot.png", vec![host, both], Refusal::Unauthorized),
+            ("/v1/ws/", vec![host, both], Refusal::Unauthorized),
+            ("/v1/ws", vec![host, offers("deskhand.v1, deskhand.ticket.twice")], Refusal::Unauthorized),
+            ("/v1/ws", vec![host, offers("deskhand.v1, deskhand.ticket.")], Refusal::Unauthorized),
+            ("/v1/ws", vec![host, offers("deskhand.v1, deskhand.ticket.right")], Refusal::Unauthorized),
+            ("/v1/ws", vec![host, ("authorization", "Bearer once")], Refusal::Unauthorized),
+            ("/v1/ws", vec![host, both, ("authorization", "Bearer wrong")], Refusal::Unauthorized),
+            ("/v1/ws", vec![host, both, ("origin", "https://evil.example")], Refusal::ForeignOrigin),
+            ("/v1/ws", vec![("host", "evil.example"), both], Refusal::UnknownHost),
+            (
+                "/v1/ws",
+                vec![host, offers("deskhand.ticket.once"), offers("deskhand.ticket.once")],
+                Refusal::Malformed("more than one ticket"),
+            ),
+        ] {
+            assert_eq!(admitted(target, &headers), Err(refusal), "{target} {headers:?}");
+        }
+        let mut posted = parts("/v1/ws", &[host, both]);
+        posted.method = Method::POST;
+        assert_eq!(guard().admit(&posted, right), Err(Refusal::Unauthorized));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use hyper::{
     upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
@@ -36,7 +37,7 @@ use crate::{
         limits,
     },
     transport::{
-        guard::{Admission, Guard, Refusal, Trust},
+        guard::{self, Admission, Credential, Guard, Refusal, Trust},
         service::Service,
         stream::Stream,
         upgrade::{self, UpgradeRefusal},
@@ -95,7 +96,8 @@ impl Http {
             .fallback(|| async { text(StatusCode::NOT_FOUND, "there is nothing at this path\n") });
         let router = probes
             .clone()
-            .route("/v1/ws", get(handshake))
+            .route(guard::WEBSOCKET, get(handshake))
+            .route("/v1/ticket", post(ticket))
             .route("/v1/rpc", post(rpc))
             .route("/v1/screenshot.png", get(screenshot))
             .with_state(shared.clone());
@@ -109,7 +111,11 @@ impl Http {
 
     async fn answer(&self, guard: &Guard, link: &Arc<Link>, request: hyper::Request<Incoming>) -> Response {
         let (mut parts, body) = request.into_parts();
-        let mut response = match guard.admit(&parts, |token| self.service.authenticate(token)) {
+        let authenticate = |shown: Credential<'_>| match shown {
+            Credential::Token(token) => self.service.authenticate(token),
+            Credential::Ticket(ticket) => self.service.redeem(ticket),
+        };
+        let mut response = match guard.admit(&parts, authenticate) {
             Ok(admission) => {
                 if let Admission::Authenticated(principal) = admission {
                     lock(&link.slot).take();
@@ -284,6 +290,28 @@ async fn rpc(State(shared): State<Shared>, mut request: Request) -> Response {
     };
     let answer = shared.service.rpc(principal, message.into()).await;
     content(StatusCode::OK, "application/json", answer)
+}
+
+/// The answer to a page that shows its token.
+#[derive(Serialize)]
+struct TicketResult {
+    ticket: String,
+}
+
+async fn ticket(State(shared): State<Shared>, request: Request) -> Response {
+    // Whoever was let in without a token has none to exchange.
+    let token = guard::shown_token(request.headers());
+    match token.map_or(Ok(None), |token| shared.service.ticket(token)) {
+        Ok(Some(ticket)) => match serde_json::to_vec(&TicketResult { ticket }) {
+            Ok(answer) => content(StatusCode::OK, "application/json", answer),
+            Err(_) => internal(),
+        },
+        Ok(None) => {
+            shared.service.refused(HttpRefusal::Unauthorized);
+            refused(Refusal::Unauthorized)
+        }
+        Err(failure) => failed(&failure),
+    }
 }
 
 async fn screenshot(State(shared): State<Shared>, mut request: Request) -> Response {

@@ -20,7 +20,7 @@ use crate::{
         http::{self, Http, HttpSettings},
         service::Service,
         stream::Stream,
-        unix_socket::{self, SocketFile},
+        unix_socket::{self, Peers, SocketFile},
     },
 };
 
@@ -61,7 +61,7 @@ enum Serves {
 #[derive(Debug)]
 enum Kind {
     Tcp { listener: TcpListener, address: SocketAddr },
-    Unix { listener: UnixListener, file: SocketFile },
+    Unix { listener: UnixListener, file: SocketFile, peers: Peers },
     Stdio { read: OwnedFd, write: OwnedFd },
 }
 
@@ -85,9 +85,15 @@ impl Listener {
 
     /// Binds a Unix socket with mode 0600; its file goes with the listener. Needs a tokio runtime.
     pub fn unix(path: PathBuf) -> Result<Self, BindError> {
+        Self::unix_for(path, &[])
+    }
+
+    /// The same for processes of these users, if any is named: then the file's mode is 0666, and others are turned away.
+    pub fn unix_for(path: PathBuf, users: &[u32]) -> Result<Self, BindError> {
+        let peers = Peers::of(users);
         let bind = || {
-            let (listener, file) = unix_socket::listen(&path)?;
-            Ok(Kind::Unix { listener: UnixListener::from_std(listener)?, file })
+            let (listener, file) = unix_socket::listen(&path, &peers)?;
+            Ok(Kind::Unix { listener: UnixListener::from_std(listener)?, file, peers })
         };
         let kind = bind().map_err(|source| BindError { address: ListenAddress::Unix(path), source })?;
         Ok(Self { kind, serves: Serves::Controllers })
@@ -136,7 +142,9 @@ pub async fn serve(
         };
         match listener.kind {
             Kind::Tcp { listener, .. } => loops.spawn(front.accept(Acceptor::Tcp(listener))),
-            Kind::Unix { listener, file } => loops.spawn(front.accept(Acceptor::Unix { listener, _file: file })),
+            Kind::Unix { listener, file, peers } => {
+                loops.spawn(front.accept(Acceptor::Unix { listener, peers, _file: file }))
+            }
             Kind::Stdio { read, write } => loops.spawn(front.stdio(read, write)),
         };
     }
@@ -166,15 +174,36 @@ enum Acceptor {
     /// With the file, which goes when accepting ends.
     Unix {
         listener: UnixListener,
+        peers: Peers,
         _file: SocketFile,
     },
 }
 
+/// Who has come.
+enum Arrival {
+    /// Somebody who may try.
+    Peer(Stream),
+    /// A process of a user who is not named; its connection is closed already.
+    Stranger,
+}
+
 impl Acceptor {
-    async fn accept(&self) -> io::Result<Stream> {
+    async fn accept(&self) -> io::Result<Arrival> {
         match self {
-            Self::Tcp(listener) => Stream::tcp(listener.accept().await?.0),
-            Self::Unix { listener, .. } => Ok(Stream::unix(listener.accept().await?.0)),
+            Self::Tcp(listener) => Stream::tcp(listener.accept().await?.0).map(Arrival::Peer),
+            Self::Unix { listener, peers: Peers::ByFile, .. } => {
+                Ok(Arrival::Peer(Stream::unix(listener.accept().await?.0)))
+            }
+            Self::Unix { listener, peers, .. } => {
+                let stream = listener.accept().await?.0;
+                // A peer of whom the kernel says nothing is nobody who is named.
+                let user = stream.peer_cred().ok().map(|credentials| credentials.uid());
+                if user.is_some_and(|user| peers.admit(user)) {
+                    return Ok(Arrival::Peer(Stream::unix(stream)));
+                }
+                tracing::warn!(user, "a process of a user whom allow-uid does not name was turned away");
+                Ok(Arrival::Stranger)
+            }
         }
     }
 }
@@ -202,7 +231,8 @@ impl Front {
                 () = http::until_stopped(&mut stopped) => break,
             };
             match accepted {
-                Ok(stream) => self.admit(stream, &mut connections),
+                Ok(Arrival::Peer(stream)) => self.admit(stream, &mut connections),
+                Ok(Arrival::Stranger) => self.http.refused(HttpRefusal::Peer),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

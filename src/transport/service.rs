@@ -19,6 +19,15 @@ pub trait Service: Send + Sync + 'static {
     /// Who presents this token; `None` when nobody does. Takes the same time for every wrong token.
     fn authenticate(&self, token: &[u8]) -> Option<Principal>;
 
+    /// A one-time ticket that stands for this token; `None` when nobody presents the token.
+    ///
+    /// # Errors
+    /// Why there is none to be had.
+    fn ticket(&self, token: &[u8]) -> Result<Option<String>, Failure>;
+
+    /// Who presents this ticket, which is used up by that; `None` when nobody does. Takes the same time for every wrong ticket.
+    fn redeem(&self, ticket: &[u8]) -> Option<Principal>;
+
     /// Begins a session on a connection that has been upgraded. Everything that it says goes into `outbox`.
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn Connection>;
 

@@ -1,4 +1,5 @@
-//! A listening Unix socket that only its owner can open, and that never takes another server's place.
+//! A listening Unix socket that only its owner can open, or whose peers are told apart by their user, and that never takes another
+//! server's place.
 
 use std::{
     io,
@@ -16,6 +17,38 @@ use rustix::{
 
 /// Connections that may wait to be accepted: more than the limit of those not yet authenticated.
 const BACKLOG: i32 = 64;
+
+/// Whose processes may connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Peers {
+    /// Whoever can open the file: we, and root.
+    ByFile,
+    /// Those of these users, whom the kernel names (`SO_PEERCRED`), and the file is open to all.
+    OfUsers(Vec<u32>),
+}
+
+impl Peers {
+    /// Of these users; by the file when none is named.
+    pub(super) fn of(users: &[u32]) -> Self {
+        if users.is_empty() { Self::ByFile } else { Self::OfUsers(users.to_owned()) }
+    }
+
+    /// Whether this user's processes are taken.
+    pub(super) fn admit(&self, user: u32) -> bool {
+        match self {
+            Self::ByFile => true,
+            Self::OfUsers(users) => users.contains(&user),
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        match self {
+            Self::ByFile => Mode::RUSR | Mode::WUSR,
+            // To connect is to write.
+            Self::OfUsers(_) => Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH,
+        }
+    }
+}
 
 /// Removes the socket's file when dropped, if it is still ours.
 #[derive(Debug)]
@@ -43,11 +76,11 @@ impl Drop for SocketFile {
 }
 
 /// Binds and listens. A socket file that is there already is reclaimed only if nobody answers on it.
-pub(super) fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    let listener = match bind(path) {
+pub(super) fn listen(path: &Path, peers: &Peers) -> io::Result<(UnixListener, SocketFile)> {
+    let listener = match bind(path, peers.mode()) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path)? => {
             std::fs::remove_file(path)?;
-            bind(path)?
+            bind(path, peers.mode())?
         }
         outcome => outcome?,
     };
@@ -55,12 +88,12 @@ pub(super) fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((listener, SocketFile { path: path.to_owned(), device: found.dev(), inode: found.ino() }))
 }
 
-fn bind(path: &Path) -> io::Result<UnixListener> {
+fn bind(path: &Path, mode: Mode) -> io::Result<UnixListener> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     // Before bind: Linux gives the file the socket's own mode (unix_bind in net/unix/af_unix.c), so there is no moment
     // in which somebody else could connect.
-    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::fs::fchmod(&socket, mode)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))

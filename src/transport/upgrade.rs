@@ -65,7 +65,7 @@ pub(super) fn accept(parts: &Parts) -> Result<Accepted, UpgradeRefusal> {
 }
 
 /// The words of a comma-separated header, over all its lines.
-fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+pub(super) fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(name)
         .into_iter()

@@ -28,8 +28,6 @@ fn a_subscription_to_what_there_is_not_is_refused() {
         (json!({}), "invalid_params"),
         (json!({"events": ["frames"], "pace": 5}), "invalid_params"),
         (json!({"events": ["frames"], "_meta": {"observe": {}}}), "invalid_params"),
-        (json!({"events": ["actions"]}), "unsupported"),
-        (json!({"events": ["lease"]}), "unsupported"),
         (json!({"events": ["egress"]}), "unsupported"),
         (json!({"events": ["frames", "lease"]}), "unsupported"),
     ] {

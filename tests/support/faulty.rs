@@ -25,7 +25,7 @@ use std::{
 
 use deskhand::{
     cli,
-    desktop::{Desktop, capture::Attendance, connection::OpenError, faults::Faults, target::Target},
+    desktop::{Desktop, capture::Attendance, connection::OpenError, door::Unguarded, faults::Faults, target::Target},
     engine::server,
     plan::step::Step,
     protocol::{policy::WindowRules, units::NativePoint},
@@ -63,7 +63,12 @@ fn take_away(call: c_long) {
     seccompiler::apply_filter(&program).ok();
 }
 
-fn open(target: &Target, attendance: Attendance, masks: Option<Arc<WindowRules>>) -> Result<Desktop, OpenError> {
+fn open(
+    target: &Target,
+    attendance: Attendance,
+    masks: Option<Arc<WindowRules>>,
+    unguarded: Unguarded,
+) -> Result<Desktop, OpenError> {
     let opening = OPENED.fetch_add(1, Ordering::Relaxed) + 1;
     assert!(
         std::env::var("DESKHAND_FAULTY_OPENING").is_ok_and(|faulty| faulty == opening.to_string()).not(),
@@ -79,6 +84,7 @@ fn open(target: &Target, attendance: Attendance, masks: Option<Arc<WindowRules>>
         target,
         attendance,
         masks,
+        unguarded,
         Faults { before_step: Some(Box::new(before_step)), ..Faults::default() },
     )
 }

@@ -7,7 +7,11 @@ mod at_most_once;
 mod audit;
 mod control;
 mod limits;
+mod peers;
 mod people;
+mod strict;
 #[path = "../support/mod.rs"]
 mod support;
+mod tickets;
 mod tokens;
+mod told;

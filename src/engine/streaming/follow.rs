@@ -37,6 +37,9 @@ const CHANGED_INTERVAL: Duration = Duration::from_millis(250);
 /// The least time between two lists of windows: the longest has a mebibyte.
 const WINDOWS_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The least time between two changes of the lease: who has it at the end is what matters.
+pub(super) const LEASE_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Works for a subscription until it is gone, on one display after the other.
 pub(super) async fn follow(engine: Arc<Engine>, subscription: Weak<Subscription>) {
     tokio::join!(displays(&engine, &subscription), confirmations(&engine, &subscription));
@@ -188,7 +191,7 @@ async fn windows(engine: &Engine, subscription: &Weak<Subscription>, epoch: Disp
 
 /// Sends the newest value whenever there is another one, not faster than the pace, until there will be no more or nobody is
 /// there.
-async fn relay<T: Clone + Send + Sync>(
+pub(super) async fn relay<T: Clone + Send + Sync>(
     subscription: &Weak<Subscription>,
     mut values: watch::Receiver<Option<T>>,
     pace: Duration,

@@ -6,6 +6,7 @@
 //!                                             ├─► changed (capture thread) ─► relay ─► outbox
 //!                                             ├─► pointer (its own thread) ─► relay ─► outbox
 //!                                             └─► windows (their own thread) ─► relay ─► outbox
+//!                           sessions (the same task, whatever becomes of the display) ─► lease, actions ─► outbox
 //! ```
 //!
 //! Nothing is ever queued for a reader who is slow: each source keeps what is newest until the outbox takes it. A subscription
@@ -13,6 +14,7 @@
 mod changed;
 mod follow;
 mod frames;
+mod sessions;
 mod tiles;
 
 use std::{
@@ -31,6 +33,7 @@ use crate::{
     protocol::{
         answer_text,
         error::{ErrorKind, Failure},
+        identity::Role,
         limits,
         message::BinaryMessage,
         screen::{CoordinateSpace, ScreenFit},
@@ -109,7 +112,7 @@ impl Subscriptions {
     /// Opens a subscription, which sends nothing before [`Subscriptions::begin`].
     ///
     /// # Errors
-    /// `overloaded` when the connection has as many as it may.
+    /// `overloaded` when the connection has as many as it may, `forbidden` for what others do where the role is not admin.
     pub fn open(
         &self,
         engine: &Engine,
@@ -117,6 +120,10 @@ impl Subscriptions {
         outbox: &Outbox,
         events: Vec<EventKind>,
     ) -> Result<SubscriptionNumber, Failure> {
+        if events.contains(&EventKind::Actions) && engine.sessions().role(client.id) != Some(Role::Admin) {
+            let message = "what other sessions do is told to admins only; subscribe without actions";
+            return Err(Failure::new(ErrorKind::Forbidden, message));
+        }
         let mut state = self.lock();
         if state.open.len() >= limits::SUBSCRIPTIONS {
             let message = format!(
@@ -145,8 +152,9 @@ impl Subscriptions {
     /// Begins to send, once the client knows the number.
     pub fn begin(&self, engine: &Arc<Engine>, number: SubscriptionNumber) {
         if let Some(open) = self.lock().open.get_mut(&number) {
-            let following = follow::follow(Arc::clone(engine), Arc::downgrade(&open.subscription));
-            open.task = Some(tokio::spawn(following).abort_handle());
+            let sessions = sessions::follow(engine, &open.subscription);
+            let displays = follow::follow(Arc::clone(engine), Arc::downgrade(&open.subscription));
+            open.task = Some(tokio::spawn(async { tokio::join!(sessions, displays) }).abort_handle());
         }
     }
 

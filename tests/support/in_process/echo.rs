@@ -25,6 +25,9 @@ use super::TOKEN;
 pub const SCREENSHOT: &str =
     r#"{"jsonrpc":"2.0","id":1,"result":{"image":{"mime":"image/png","data":"cGl4ZWxz"},"frame":"1-1"}}"#;
 
+/// The ticket that this service gives and takes again and again.
+pub const TICKET: &str = "0000000000000000000000000000000000000000000000000000000000000007";
+
 /// What the service was told, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -61,6 +64,14 @@ pub struct EchoService(pub Arc<Echo>);
 impl Service for EchoService {
     fn authenticate(&self, token: &[u8]) -> Option<Principal> {
         (token == TOKEN.as_bytes()).then(|| Principal { role: Role::Control, ..Principal::single_token() })
+    }
+
+    fn ticket(&self, token: &[u8]) -> Result<Option<String>, Failure> {
+        Ok((token == TOKEN.as_bytes()).then(|| TICKET.to_owned()))
+    }
+
+    fn redeem(&self, ticket: &[u8]) -> Option<Principal> {
+        (ticket == TICKET.as_bytes()).then(Principal::single_token)
     }
 
     fn open(&self, principal: Principal, outbox: Outbox) -> Box<dyn Connection> {
