@@ -70,12 +70,15 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
         }
     };
     let cannot_start = |error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted"));
-    let witness = witness::start(settings.sandbox, display.for_command().xauthority).map_err(cannot_start)?;
+    let (servers, witness) = witness::line(settings.sandbox).map_err(cannot_start)?.unzip();
     let runtime_directory = runtime.path().to_owned();
-    let handover = Handover { settings, tokens, policy, runtime_directory, witness: witness.is_some() };
-    let server = ServerProcess::start(&handover, witness.as_ref()).map_err(cannot_start)?;
-    // The server's end alone keeps the witness.
-    drop(witness);
+    let handover = Handover { settings, tokens, policy, runtime_directory, witness: servers.is_some() };
+    let server = ServerProcess::start(&handover, servers.as_ref()).map_err(cannot_start)?;
+    // The server's own end alone keeps the witness.
+    drop(servers);
+    if let Some(end) = witness {
+        witness::start(end, handover.settings.sandbox, display.for_command().xauthority).map_err(cannot_start)?;
+    }
     let tokens = match handover.settings.token {
         TokenChoice::Tokens(path) => Some(path),
         _ => None,

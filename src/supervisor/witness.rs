@@ -1,7 +1,13 @@
 //! The witness: a process that answers the server's questions about other processes, which Landlock keeps the server itself
 //! from asking the kernel (`sandbox`).
 
-use std::{ffi::OsStr, io, os::unix::net::UnixStream, path::Path, process::Stdio};
+use std::{
+    ffi::OsStr,
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
+    process::Stdio,
+};
 
 use crate::{
     config::values::SandboxChoice,
@@ -9,13 +15,18 @@ use crate::{
     supervisor::child::{DeathSignal, Launch, OURSELVES},
 };
 
-/// Starts it where the server is going to need it, and returns the server's end of the line. It ends when the server does,
-/// or with us; its end is nobody's concern, because what it would have said is evidence only.
-pub(super) fn start(choice: SandboxChoice, cookie: Option<&Path>) -> io::Result<Option<UnixStream>> {
-    if choice == SandboxChoice::Off || !sandbox::landlock_is_offered() {
-        return Ok(None);
-    }
-    let (servers, its) = UnixStream::pair()?;
+/// The two ends of the line to it: the server's and its own.
+pub(super) type Ends = (UnixStream, UnixStream);
+
+/// A line, where the server is going to need one.
+pub(super) fn line(choice: SandboxChoice) -> io::Result<Option<Ends>> {
+    let needed = choice != SandboxChoice::Off && sandbox::landlock_is_offered();
+    needed.then(UnixStream::pair).transpose()
+}
+
+/// Starts it. It ends when the server does, or with us; its end is nobody's concern, because what it would have said is
+/// evidence only.
+pub(super) fn start(end: UnixStream, choice: SandboxChoice, cookie: Option<&Path>) -> io::Result<()> {
     let mut arguments = vec!["witness-child".to_owned()];
     if choice == SandboxChoice::Require {
         arguments.push("--require-sandbox".to_owned());
@@ -29,9 +40,9 @@ pub(super) fn start(choice: SandboxChoice, cookie: Option<&Path>) -> io::Result<
         arguments,
         environment: Vec::new(),
         death_signal: DeathSignal::Kill,
-        input: Stdio::from(std::os::fd::OwnedFd::from(its)),
+        input: Stdio::from(OwnedFd::from(end)),
         output: Stdio::null(),
     }
-    .start()?;
-    Ok(Some(servers))
+    .start()
+    .map(drop)
 }

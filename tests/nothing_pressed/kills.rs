@@ -40,7 +40,7 @@ fn kill(mut server: Deskhand, victims: Victims) {
             server.kill();
         }
         Victims::Server => {
-            server.process.descendants().first().expect("the server's own process").kill();
+            server.child("deskhand-server").kill();
             server.exited(PATIENCE).expect("a supervisor without a server ends");
         }
     }
