@@ -267,11 +267,9 @@ mod tests {
         for wrong in [json!(["sounds"]), json!([]), json!(["frames", "frames"]), json!("frames"), json!([1])] {
             assert_eq!(subscribe(&wrong).expect_err("wrong").kind, ErrorKind::InvalidParams, "{wrong}");
         }
-        for later in ["egress"] {
-            let failure = subscribe(&json!(["frames", later])).expect_err("later");
-            assert_eq!(failure.kind, ErrorKind::Unsupported, "{later}");
-            assert!(failure.message.contains(later), "{}", failure.message);
-        }
+        let failure = subscribe(&json!(["frames", "egress"])).expect_err("later");
+        assert_eq!(failure.kind, ErrorKind::Unsupported);
+        assert!(failure.message.contains("egress"), "{}", failure.message);
     }
 
     #[test]

@@ -37,7 +37,8 @@ fn open(server: &Deskhand, ticket: &str, origin: &str) -> Result<Controller, Ref
 /// The whole answer to a WebSocket's request with these lines.
 fn answer(server: &Deskhand, lines: &[String]) -> String {
     let fixed = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: Vec<String> = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines = lines.concat();
     server.http(format!("GET /v1/ws HTTP/1.1\r\nHost: {}\r\n{fixed}\r\n{lines}\r\n", server.address()).as_bytes())
 }
 
