@@ -37,7 +37,7 @@ closed_list! {
         /// No token, or a wrong one.
         Unauthorized = "unauthorized",
         /// Its process runs as a user who is not named.
-        Peer = "peer",
+        Peer = "peer_user",
         /// The places for connections that have shown no token are taken.
         TooManyConnections = "too_many_connections",
         /// The places for WebSocket connections are taken.
