@@ -2,7 +2,7 @@
 //! that the desktop reads: what they say is evidence, never a condition.
 //!
 //! Where the server is under Landlock, the kernel lets it look at no process that is not (`sandbox`). Then [`ask_elsewhere`]
-//! has named a socket whose other end is `deskhand witness-child`, which is under none, answers [these](Question) and
+//! has named a socket whose other end is `deskhand witness-child`, which is under none, answers these questions and
 //! nothing else, and reads nothing that comes from outside but what the kernel says about processes. Everywhere else (tests,
 //! `doctor`, a kernel without Landlock) the same functions look themselves.
 //!
