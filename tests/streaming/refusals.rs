@@ -29,7 +29,7 @@ fn a_subscription_to_what_there_is_not_is_refused() {
         (json!({"events": ["frames"], "pace": 5}), "invalid_params"),
         (json!({"events": ["frames"], "_meta": {"observe": {}}}), "invalid_params"),
         (json!({"events": ["egress"]}), "unsupported"),
-        (json!({"events": ["frames", "lease"]}), "unsupported"),
+        (json!({"events": ["frames", "egress"]}), "unsupported"),
     ] {
         refused(&mut controller, "subscribe", params, kind);
     }
