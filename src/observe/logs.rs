@@ -19,6 +19,9 @@ pub fn install(level: LevelFilter) {
         .with_max_level(level)
         .with_ansi(false)
         .with_target(false)
+        // A line that cannot be written is lost. By default that is said on standard error, which panics when that, too, fails: on a
+        // full disk the thread that logs would be gone.
+        .log_internal_errors(false)
         .with_writer(Lines { throttle: Mutex::new(Throttle::new()), to: io::stderr })
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {

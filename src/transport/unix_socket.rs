@@ -84,6 +84,10 @@ pub(super) fn listen(path: &Path, peers: &Peers) -> io::Result<(UnixListener, So
         }
         outcome => outcome?,
     };
+    if let Peers::OfUsers(_) = peers {
+        // Of the socket's own mode the file has lost what the umask takes.
+        rustix::fs::chmod(path, peers.mode())?;
+    }
     let found = std::fs::symlink_metadata(path)?;
     Ok((listener, SocketFile { path: path.to_owned(), device: found.dev(), inode: found.ino() }))
 }

@@ -72,7 +72,7 @@ fn only_processes_of_named_users_get_in_on_a_unix_socket_and_others_are_on_recor
         assert_eq!(ask_as(OTHER, &socket), "");
         turned_away += 1;
     }
-    let counted = format!("deskhand_http_refusals_total{{reason=\"peer\"}} {turned_away}");
+    let counted = format!("deskhand_http_refusals_total{{reason=\"peer_user\"}} {turned_away}");
     let metrics = format!(
         "GET /metrics HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
         server.address(),
