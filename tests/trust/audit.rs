@@ -266,6 +266,23 @@ fn what_may_go_on_without_a_record_counts_what_is_lost() {
     place.must_verify(&[]);
 }
 
+#[test]
+fn full_files_are_put_aside_also_by_a_server_that_is_confined_and_the_chain_goes_on_through_them() {
+    let place = Place::new();
+    let audit = place.arguments();
+    let arguments = [texts(&audit), vec!["--audit-max-bytes", "65536", "--audit-keep", "2"]].concat();
+    let server = Deskhand::owned_with("640x480", &arguments);
+    let mut controller = Controller::connect(&server);
+    // A thousand records of some 300 bytes: five files.
+    for _ in 0..500 {
+        controller.must("mouse_move", json!({"coordinate": [9, 9]}));
+    }
+    drop(controller);
+    assert!(server.stop().success());
+    let said = place.must_verify(&[]);
+    assert!(said.contains("3 files: intact") && said.contains("earlier records are not here"), "{said}");
+}
+
 /// How large a file the server may write, as a disk that is full would have it.
 fn limit_files(server: &Deskhand, bytes: Option<u64>) {
     let process = server.process.descendants().into_iter().find(|process| process.name == "deskhand-server").unwrap();
