@@ -133,7 +133,7 @@ pub struct ServeArguments {
     pub audit: Option<String>,
 
     /// What happens when nothing can be recorded: `strict` does nothing, `available` goes on and counts [default: strict].
-    #[arg(long, env = "DESKHAND_AUDIT_MODE", value_name = "MODE")]
+    #[arg(long, env = "DESKHAND_AUDIT_MODE", value_name = "MODE", value_parser = word::<AuditMode>)]
     pub audit_mode: Option<AuditMode>,
 
     /// The key that makes the records provable; 64 hexadecimal characters that only you can read, as `deskhand token new` makes
@@ -143,7 +143,7 @@ pub struct ServeArguments {
 
     /// How much is recorded: `redacted` keeps no text, no key that makes a character and no coordinates, `full` all but secrets
     /// [default: redacted].
-    #[arg(long, env = "DESKHAND_AUDIT_DETAILS", value_name = "AMOUNT")]
+    #[arg(long, env = "DESKHAND_AUDIT_DETAILS", value_name = "AMOUNT", value_parser = word::<AuditDetails>)]
     pub audit_details: Option<AuditDetails>,
 
     /// Begin another audit file when this one has so many bytes [default: 67108864].
@@ -218,6 +218,12 @@ impl ServeArguments {
             command: first_filled(self.command, lower.command),
         }
     }
+}
+
+/// One of the words of a type that the contract spells, as the file would have it.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    let word = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text);
+    T::deserialize(word).map_err(|error| error.to_string())
 }
 
 fn first_filled<T>(upper: Vec<T>, lower: Vec<T>) -> Vec<T> {

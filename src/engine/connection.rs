@@ -109,6 +109,7 @@ impl service::Connection for Connection {
         let failure =
             Failure::new(ErrorKind::InvalidRequest, "requests are text messages; binary ones only go the other way");
         self.shared.engine.metrics.failed(failure.kind);
+        recording::rejected(&self.shared.engine, &self.shared.client, &failure);
         self.shared.send(Reply::text(answer_text::error(None, &failure)));
     }
 }
@@ -267,7 +268,9 @@ impl Shared {
         let Self { engine, subscriptions, .. } = self;
         let done = |()| answer_text::result(id, &serde_json::json!({}));
         let answered = match call {
-            StreamCall::Subscribe(events) => match subscriptions.open(engine, &self.client, &self.outbox, events) {
+            StreamCall::Subscribe(events) => match recording::subscribes(engine, &self.client, &events)
+                .and_then(|()| subscriptions.open(engine, &self.client, &self.outbox, events))
+            {
                 Ok(number) => {
                     self.engine.metrics.answered(ActionKind::Control, Answered::Ok, received.elapsed());
                     // The client learns the number before the first event comes under it.

@@ -23,19 +23,20 @@ use crate::{
         strictness::Strictness,
     },
     exit::{Exit, Fatal},
-    observe::audit::{self, Audit, Opened, Opening, Target, storage::Rotation},
+    observe::{
+        audit::{self, Audit, Opened, Opening, Target, storage::Rotation},
+        throttle::{Fate, Throttle},
+    },
     protocol::{
         audit::{ActionType, AuditDetails, AuditPlace, Outcome, Record},
         call::{Call, Prepared},
         confirm::{ConfirmAnswer, Consent},
         error::{ErrorKind, Failure},
+        identity::UserName,
+        subscription::EventKind,
     },
     session::{audit::details, policy::Rulebook, tasks::Ended},
 };
-
-/// How many failed attempts to get in are recorded one by one in a second; the others of it are counted in one record, or
-/// whoever can reach the port could fill the disk.
-const ATTEMPTS_A_SECOND: u64 = 10;
 
 /// The audit, and what it takes to know what is new.
 #[derive(Debug, Default)]
@@ -43,14 +44,8 @@ pub struct Recording {
     audit: Audit,
     /// The lease as it was last recorded.
     lease: AtomicU64,
-    attempts: Mutex<Attempts>,
-}
-
-/// Attempts to get in, in this second.
-#[derive(Debug, Default)]
-struct Attempts {
-    since: Option<Instant>,
-    count: u64,
+    /// Attempts to get in: each is recorded like a line of a log, or whoever can reach the port could fill the disk.
+    attempts: Mutex<Throttle<()>>,
 }
 
 /// Opens the audit that the settings ask for.
@@ -207,6 +202,30 @@ pub fn rejected(engine: &Engine, client: &Client, failure: &Failure) {
     note(engine, client, ActionType::Refused, Outcome::Failed(failure.kind), &[]);
 }
 
+/// The same of a message that came without a session.
+pub fn rejected_post(engine: &Engine, user: &UserName, failure: &Failure) {
+    let mut record = Record::new(Timestamp::now(), ActionType::Refused, Outcome::Failed(failure.kind));
+    record.user = Some(user.clone());
+    engine.audit.audit.note(record);
+}
+
+/// Records that a session is going to be shown what happens on the screen or among the sessions.
+///
+/// # Errors
+/// `audit_unavailable`: it must not be.
+pub fn subscribes(engine: &Engine, client: &Client, events: &[EventKind]) -> Result<(), Failure> {
+    engine.audit.permits()?;
+    let details = [("method", "subscribe".into()), ("events", json!(events))];
+    note(engine, client, ActionType::ToolUse, Outcome::Success, &details);
+    Ok(())
+}
+
+/// Records a request whose client has gone: what became of it nobody was told.
+pub fn abandoned(engine: &Engine, client: &Client, request: &Prepared, failure: &Failure) {
+    let details = [("method", request.method.into()), ("executed", json!(failure.executed))];
+    note(engine, client, ActionType::Error, Outcome::Failed(failure.kind), &details);
+}
+
 /// Records a request that was answered with what it came to before.
 pub fn replayed(engine: &Engine, client: &Client, request: &Prepared) {
     tell(engine, client, request.method, None, Duration::ZERO);
@@ -291,26 +310,10 @@ pub fn stranger(engine: &Engine) {
     if engine.audit.details().is_none() {
         return;
     }
-    let now = Instant::now();
-    let mut attempts = engine.audit.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_old = attempts.since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1));
-    let mut records = Vec::new();
-    if is_old {
-        let left_out = attempts.count.saturating_sub(ATTEMPTS_A_SECOND);
-        if left_out > 0 {
-            records.push(("more_attempts", left_out));
-        }
-        *attempts = Attempts { since: Some(now), count: 0 };
-    }
-    attempts.count += 1;
-    if attempts.count <= ATTEMPTS_A_SECOND {
-        records.push(("attempts", 1));
-    }
-    drop(attempts);
-    for (name, count) in records {
-        let record = Record::new(Timestamp::now(), ActionType::AuthFailed, Outcome::Failed(ErrorKind::Forbidden));
-        engine.audit.audit.note(record.with(name, count));
-    }
+    let fate = engine.audit.attempts.lock().unwrap_or_else(PoisonError::into_inner).line(Instant::now(), ());
+    let Fate::Written { left_out } = fate else { return };
+    let record = Record::new(Timestamp::now(), ActionType::AuthFailed, Outcome::Failed(ErrorKind::Forbidden));
+    engine.audit.audit.note(if left_out > 0 { record.with("left_out_before", left_out) } else { record });
 }
 
 /// Records that a file was read again.

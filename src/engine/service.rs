@@ -71,6 +71,7 @@ impl Service for EngineService {
                 })
                 .and_then(request::read)
                 .and_then(call::prepare);
+            let user = principal.user.clone();
             let text = match prepared {
                 Ok(prepared) => {
                     let id = prepared.id.clone();
@@ -83,6 +84,7 @@ impl Service for EngineService {
                 }
                 Err(rejected) => {
                     self.0.metrics.failed(rejected.failure.kind);
+                    recording::rejected_post(&self.0, &user, &rejected.failure);
                     answer_text::error(rejected.id.as_ref(), &rejected.failure)
                 }
             };
@@ -204,7 +206,7 @@ impl OneRequest {
             }
             Admitted::Run(turn) => turn,
         };
-        self.unrecorded = prepared.meta.request_key.is_some().then(|| prepared.clone());
+        self.unrecorded = Some(prepared.clone());
         let answered = if turn == Turn::Immediate {
             let begun = Instant::now();
             let answered = match control::task(&engine, client, &prepared) {
@@ -238,8 +240,10 @@ fn at_once(engine: &Engine, client: &Client, prepared: &Prepared) -> Result<Stri
 impl Drop for OneRequest {
     fn drop(&mut self) {
         if let Some(prepared) = self.unrecorded.take() {
-            let gone = Failure::new(ErrorKind::Cancelled, "the client went away before the request had ended");
-            self.engine.record(&self.client.0, &prepared.meta, &Err(gone.executed(Executed::Unknown)));
+            let gone = Failure::new(ErrorKind::Cancelled, "the client went away before the request had ended")
+                .executed(Executed::Unknown);
+            recording::abandoned(&self.engine, &self.client.0, &prepared, &gone);
+            self.engine.record(&self.client.0, &prepared.meta, &Err(gone));
         }
         self.engine.end_session(&self.client.0);
     }

@@ -2,5 +2,5 @@
 pub mod audit;
 pub mod logs;
 pub mod metrics;
-mod throttle;
+pub mod throttle;
 pub mod usage_store;

@@ -12,7 +12,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// What is to become of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub enum Fate {
     /// It is written, and says how many before it were not.
     Written {
         /// Since the last one that was.
@@ -24,7 +24,7 @@ pub(super) enum Fate {
 
 /// The places that have written. There are as many as the program has.
 #[derive(Debug)]
-pub(super) struct Throttle<P> {
+pub struct Throttle<P> {
     places: HashMap<P, Place>,
 }
 
@@ -37,13 +37,20 @@ struct Place {
     left_out: u64,
 }
 
+impl<P: Eq + Hash> Default for Throttle<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<P: Eq + Hash> Throttle<P> {
-    pub(super) fn new() -> Self {
+    /// Nothing has been written yet.
+    pub fn new() -> Self {
         Self { places: HashMap::new() }
     }
 
     /// A place wants to write a line.
-    pub(super) fn line(&mut self, now: Instant, place: P) -> Fate {
+    pub fn line(&mut self, now: Instant, place: P) -> Fate {
         let place = self.places.entry(place).or_insert(Place { since: now, written: 0, left_out: 0 });
         if now.saturating_duration_since(place.since) >= PERIOD {
             (place.since, place.written) = (now, 0);

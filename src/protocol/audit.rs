@@ -167,18 +167,6 @@ pub enum AuditMode {
     Available,
 }
 
-impl std::str::FromStr for AuditMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "strict" => Ok(Self::Strict),
-            "available" => Ok(Self::Available),
-            _ => Err(format!("the mode of the audit is strict or available; got `{text}`")),
-        }
-    }
-}
-
 /// How much a record keeps of what is typed and where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -188,18 +176,6 @@ pub enum AuditDetails {
     Redacted,
     /// Texts, keys and coordinates, never secrets.
     Full,
-}
-
-impl std::str::FromStr for AuditDetails {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "redacted" => Ok(Self::Redacted),
-            "full" => Ok(Self::Full),
-            _ => Err(format!("the details of the audit are redacted or full; got `{text}`")),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -167,6 +167,36 @@ fn detail_text(line: &str) -> String {
 }
 
 #[test]
+fn who_watches_who_sends_no_request_and_who_goes_away_is_recorded_too() {
+    let place = Place::new();
+    let server = Deskhand::owned_with("640x480", &texts(&place.arguments()));
+    let mut controller = Controller::connect(&server);
+    controller.must("subscribe", json!({"events": ["frames"]}));
+    controller.send_binary(b"no request");
+    controller.raw_answer();
+    assert_eq!(server.rpc(&json!([]))["error"]["data"]["kind"], "invalid_request");
+    place.until("who watches", |record| record["details"]["events"] == json!(["frames"]));
+    place.until("a binary message and a POST", |record| {
+        record["action_type"] == "refused" && record["session_id"].is_null() && record["user_id"] == "default"
+    });
+    // A client that is gone in the middle of what it asked for.
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "wait", "params": {"duration": 60}}).to_string();
+    let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
+    let request = format!(
+        "POST /v1/rpc HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        server.address(),
+        server.token,
+        body.len()
+    );
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    place.until("its beginning", |record| record["details"]["method"] == "wait" && record["outcome"] == "started");
+    drop(stream);
+    let end =
+        place.until("its end", |record| record["details"]["method"] == "wait" && record["action_type"] == "error");
+    assert_eq!((&end["outcome"], &end["details"]["executed"]), (&json!("cancelled"), &json!("unknown")));
+}
+
+#[test]
 fn whoever_changes_the_record_is_told_where() {
     let place = Place::new();
     for _ in 0..2 {
@@ -225,6 +255,7 @@ fn where_nothing_can_be_recorded_nothing_is_done_and_it_goes_on_by_itself() {
         assert_eq!((kind.as_str(), &error["data"]["executed"]), ("audit_unavailable", &json!("no")));
         assert_eq!(controller.must_fail("screenshot", json!({})).0, "audit_unavailable");
         assert_eq!(controller.must_fail("task.begin", json!({})).0, "audit_unavailable");
+        assert_eq!(controller.must_fail("subscribe", json!({"events": ["frames"]})).0, "audit_unavailable");
     }
     // Whoever stops everything is not kept from it.
     controller.must("session.halt", json!({}));
