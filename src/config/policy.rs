@@ -28,7 +28,7 @@ use crate::{
 const POLICY_FILE_BYTES: u64 = 64 * 1024;
 /// The permission bits that let anybody but the owner change a file. Reading it tells what is forbidden, which is no secret.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// How long consent is waited for where a rule does not say.
+/// How long consent is waited for where a rule does not say. Whether it is not 0 is known when this is compiled.
 const CONFIRM_SECONDS: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// The longest that consent can be waited for: as long as a request may take at all.
 const CONFIRM_SECONDS_MAX: u32 = 600;
