@@ -6,6 +6,7 @@
 //! switched there (XTEST's own control changes nothing; tried with Xvfb 21.1).
 
 use x11rb::{
+    connection::Connection as _,
     errors::{ConnectionError, ReplyError},
     protocol::{
         xkb::{self, BoolCtrl, ConnectionExt as _},
@@ -52,7 +53,9 @@ impl AutoRepeat {
         send(link, || {
             switch(link, BoolCtrl::REPEAT_KEYS)?;
             // Whoever switches it off later means it.
-            flags(link, xkb::PerClientFlag::from(0_u32), BoolCtrl::from(0_u32))
+            flags(link, xkb::PerClientFlag::from(0_u32), BoolCtrl::from(0_u32))?;
+            // Nothing may follow for long: who holds a key on this display meanwhile is to see it repeat.
+            link.connection.flush()
         })
     }
 }

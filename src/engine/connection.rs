@@ -117,7 +117,7 @@ impl service::Connection for Connection {
 impl Member for Shared {
     fn evict(&self, why: Eviction) {
         for job in self.client.lane.evict(why) {
-            self.finish(&job.prepared, Err(Failure::new(why.kind(), why.message())));
+            self.withdraw(&job.prepared, Failure::new(why.kind(), why.message()));
         }
     }
 
@@ -217,6 +217,12 @@ impl Shared {
         self.answer(id, answered);
     }
 
+    /// Answers a request that was admitted and has not begun, and never will.
+    fn withdraw(&self, prepared: &Prepared, failure: Failure) {
+        recording::refused(&self.engine, &self.client, prepared, &failure);
+        self.finish(prepared, Err(failure));
+    }
+
     /// Answers a request that still waits in the lane when its deadline passes.
     async fn expire(self: Arc<Self>, id: RequestId, deadline: Instant) {
         tokio::select! {
@@ -225,7 +231,7 @@ impl Shared {
             () = self.client.lane.closed() => return,
         }
         if let Some(job) = self.client.lane.expire(&id) {
-            self.finish(&job.prepared, Err(context::expired()));
+            self.withdraw(&job.prepared, context::expired());
         }
     }
 
@@ -242,7 +248,7 @@ impl Shared {
                 let outcome = self.client.lane.cancel(&target);
                 let cancelled = !matches!(outcome, CancelOutcome::NotFound);
                 if let CancelOutcome::Removed(job) = outcome {
-                    self.finish(&job.prepared, Err(context::cancelled()));
+                    self.withdraw(&job.prepared, context::cancelled());
                 }
                 Ok(answer_text::result(&id, &serde_json::json!({ "cancelled": cancelled })))
             }

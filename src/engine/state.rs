@@ -228,6 +228,7 @@ impl Engine {
     pub fn end_session(&self, client: &Client) {
         for job in client.lane.close() {
             let ended = Failure::new(ErrorKind::Cancelled, "the session ended before the request began");
+            recording::refused(self, client, &job.prepared, &ended);
             self.record(client, &job.prepared.meta, &Err(ended));
         }
         self.roster.leave(client.id);

@@ -1,6 +1,9 @@
 //! Auto-repeat: never while keys are sent that are meant once, always afterwards, and as its owner wants it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use deskhand::{
     desktop::Desktop,
@@ -14,7 +17,10 @@ use x11rb::{
     },
 };
 
-use super::{focused_recorder, perform, received, support::Xvfb};
+use super::{
+    focused_recorder, perform, received,
+    support::{PATIENCE, Xvfb},
+};
 
 const CORE_KEYBOARD: u16 = 0x100;
 
@@ -23,6 +29,14 @@ fn repeats(connection: &impl RequestConnection) -> bool {
     connection.xkb_use_extension(1, 0).unwrap().reply().unwrap();
     let controls = connection.xkb_get_controls(CORE_KEYBOARD).unwrap().reply().unwrap();
     controls.enabled_controls.contains(BoolCtrl::REPEAT_KEYS)
+}
+
+/// Waits until it repeats again: the server takes what another connection sent in an order of its own.
+fn wait_until_it_repeats(connection: &impl RequestConnection) {
+    let begun = Instant::now();
+    while !repeats(connection) {
+        assert!(begun.elapsed() < PATIENCE, "the keyboard stays without auto-repeat");
+    }
 }
 
 /// A desktop, and whether keys repeated each time that one was pressed or released.
@@ -47,10 +61,14 @@ fn nothing_repeats_while_a_text_is_typed_and_everything_does_afterwards() {
     assert!(repeats(&other));
     perform(desktop.input(), Gesture::Type("ab".into())).unwrap();
     assert_eq!(received(&recorder), "ab");
-    assert!(repeats(&other));
+    wait_until_it_repeats(&other);
+    // Also where the keymap is still changed.
+    perform(desktop.input(), Gesture::Type("ж".into())).unwrap();
+    assert_eq!(received(&recorder), "abж");
+    wait_until_it_repeats(&other);
     // Also where it ends in the middle.
     perform(desktop.input(), Gesture::Type("abc".into())).unwrap_err();
-    assert!(repeats(&other));
+    wait_until_it_repeats(&other);
     let seen = seen.lock().unwrap();
     assert!(seen.len() >= 8 && seen.iter().all(|repeats| !repeats), "{seen:?}");
 }

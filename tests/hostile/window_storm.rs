@@ -10,7 +10,7 @@ use x11rb::{
 
 use crate::{
     LONG,
-    arena::{Arena, PLAIN, Rules, endure},
+    arena::{ANSWER_TIME, Arena, PLAIN, Rules, endure},
     attack::{Going, sync, under, window},
     judge::Deed,
     memory::Before,
@@ -21,6 +21,8 @@ const RULES: Rules = Rules { kinds: &[], text: PLAIN };
 const WINDOWS: usize = 100_000;
 /// So many in the short form: making them takes the server a second for each 50,000.
 const FEW_WINDOWS: usize = 20_000;
+/// How long a window is waited for: the looks in between are paid by the crowd, a second apart at most.
+const WAIT_MS: u64 = 40_000;
 
 pub fn many(time: Duration) {
     let count = if time >= LONG { WINDOWS } else { FEW_WINDOWS };
@@ -96,8 +98,9 @@ pub fn waited_for(time: Duration) {
                         honest.map_window(dialog).unwrap();
                     }
                     sync(&honest);
-                    let params = json!({"window": {"class": "dialog", "gone": gone}, "timeout_ms": 40_000});
-                    let result = arena.ask("wait_for", params, Deed::Look, RULES).unwrap();
+                    let params = json!({"window": {"class": "dialog", "gone": gone}, "timeout_ms": WAIT_MS});
+                    let time = Duration::from_millis(WAIT_MS) + ANSWER_TIME;
+                    let result = arena.ask_within(time, "wait_for", params, Deed::Look, RULES).unwrap();
                     assert_eq!(result["met"], true, "{result}");
                 }
                 arena.round(RULES);

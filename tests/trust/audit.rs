@@ -161,9 +161,12 @@ fn every_request_is_recorded_before_and_after_and_nothing_that_is_typed() {
     assert!(said.contains("intact") && said.contains(&head), "{said}");
 }
 
-/// The details of a record as they stand in the file: its other members have numbers of all kinds.
+/// The details of a record as they stand in the file, without the random name of the start: the other members have numbers of all
+/// kinds.
 fn detail_text(line: &str) -> String {
-    serde_json::from_str::<Value>(line).unwrap()["details"].to_string()
+    let mut details = serde_json::from_str::<Value>(line).unwrap()["details"].take();
+    details.as_object_mut().unwrap().remove("boot");
+    details.to_string()
 }
 
 #[test]
@@ -194,6 +197,27 @@ fn who_watches_who_sends_no_request_and_who_goes_away_is_recorded_too() {
     let end =
         place.until("its end", |record| record["details"]["method"] == "wait" && record["action_type"] == "error");
     assert_eq!((&end["outcome"], &end["details"]["executed"]), (&json!("cancelled"), &json!("unknown")));
+}
+
+#[test]
+fn what_was_let_in_and_never_begun_is_recorded_too() {
+    let place = Place::new();
+    let server = Deskhand::owned_with("640x480", &texts(&place.arguments()));
+    let mut controller = Controller::connect(&server);
+    let waiting = controller.send("wait", json!({"duration": 60}));
+    let cancelled = controller.send("key", json!({"text": "ctrl+a"}));
+    let halted = controller.send("mouse_move", json!({"coordinate": [5, 5]}));
+    controller.must("cancel", json!({"id": cancelled}));
+    let mut admin = Controller::connect(&server);
+    admin.must("session.halt", json!({}));
+    for id in [waiting, cancelled, halted] {
+        assert!(controller.answer(id).is_err());
+    }
+    for (method, outcome) in [("key", "cancelled"), ("mouse_move", "halted")] {
+        place.until(method, |record| {
+            record["action_type"] == "refused" && record["details"]["method"] == method && record["outcome"] == outcome
+        });
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::{
 /// The least time between two looks that events ask for: one window that appears causes some ten of them within this time.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// And the most, however long a look takes.
-const LOOK_INTERVAL_MOST: Duration = Duration::from_secs(2);
+const LOOK_INTERVAL_MOST: Duration = Duration::from_secs(1);
 /// How many times longer than a look the pause after it is: a storm of events then costs a tenth of a processor.
 const PAUSES: u32 = 9;
 /// How many bytes the children of a window may take beyond the longest reply: there may be a million.
