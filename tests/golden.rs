@@ -160,6 +160,17 @@ fn controls() -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         ("usage.get", vec![json!({})]),
+        (
+            "secret.put",
+            vec![
+                json!({"name": "bank", "value": "correct horse", "rule": {"class": "Login", "taint": "mask", "clear": {"after_s": 30}}, "ttl_s": 600, "uses": 1}),
+                json!({"name": "bank", "value": "correct horse", "rule": {}}),
+                json!({"name": "bank", "value": 4711, "rule": {"title": "Sign in"}}),
+                json!({"name": "../x", "value": "a", "rule": {"title": "Sign in"}}),
+            ],
+        ),
+        ("secret.forget", vec![json!({"name": "bank"}), json!({"name": "bank"}), json!({})]),
+        ("secret.list", vec![json!({})]),
         ("confirm.answer", vec![json!({"id": 1, "allow": true}), json!({"id": 1})]),
     ]
 }

@@ -29,7 +29,7 @@ fn initialize_says_who_where_and_what() {
     assert_eq!(result["screen"], json!({"width": 512, "height": 384}));
     assert_eq!(result["limits"]["message_bytes"], 262_144);
     let methods: Vec<_> = result["methods"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    assert!(methods.contains(&"subscribe") && !methods.contains(&"secret.put"), "{methods:?}");
+    assert!(methods.contains(&"subscribe") && !methods.contains(&"clipboard.read"), "{methods:?}");
     let picture = controller.screenshot();
     assert_eq!((picture.width, picture.height), (512, 384));
     assert_eq!(controller.must_fail("initialize", initialize(&json!({}))).0, "invalid_request");

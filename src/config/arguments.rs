@@ -89,6 +89,16 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_POLICY", value_name = "FILE")]
     pub policy: Option<String>,
 
+    /// Keep the secrets that are read from this descriptor, a pipe or a file that was opened for us: on each line the JSON parameters
+    /// of one `secret.put`. It is read once, to its end, and closed; COMMAND does not have it.
+    #[arg(long, env = "DESKHAND_SECRETS_FD", value_name = "N")]
+    pub secrets_fd: Option<i32>,
+
+    /// Type secrets also while a program of this executable is connected to the display, such as the window manager; may be repeated.
+    /// It is the path that /proc/PID/exe shows. Each of these programs can read the keys.
+    #[arg(long, env = "DESKHAND_SECRET_CLIENT", value_name = "EXECUTABLE", value_delimiter = ',')]
+    pub secret_client: Vec<String>,
+
     /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
     #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
     pub allow_host: Vec<Host>,
@@ -204,6 +214,8 @@ impl ServeArguments {
             policy: self.policy.or(lower.policy),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
+            secrets_fd: self.secrets_fd.or(lower.secrets_fd),
+            secret_client: first_filled(self.secret_client, lower.secret_client),
             allow_uid: first_filled(self.allow_uid, lower.allow_uid),
             allow_plaintext: self.allow_plaintext.or(lower.allow_plaintext),
             strict: self.strict.or(lower.strict),

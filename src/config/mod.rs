@@ -35,6 +35,8 @@ use strictness::Strictness;
 use token::{Token, TokenError};
 use values::{Host, LogLevel, Origin, ProbeAddress, SandboxChoice};
 
+/// The highest number of a standard stream.
+const STANDARD_STREAMS: i32 = 2;
 /// Where `deskhand token new` writes without a FILE: in the current directory, where its user sees it.
 pub const DEFAULT_TOKEN_FILE: &str = "deskhand.token";
 
@@ -75,6 +77,10 @@ pub struct Settings {
     pub sandbox: SandboxChoice,
     /// What may be done; everything where there is none.
     pub policy: Option<PathBuf>,
+    /// Where the secrets of the start are read from: a descriptor that was open when we were started.
+    pub secrets_fd: Option<i32>,
+    /// The executables of programs that may be connected to the display while a secret is typed.
+    pub secret_client: Vec<String>,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
     pub runtime_parent: Option<PathBuf>,
 }
@@ -235,6 +241,16 @@ impl Settings {
                 format!("{address} is given to --listen and to --probe-listen; give each an address of its own");
             return Err(Fatal::usage(message));
         }
+        if let Some(descriptor) = typed.secrets_fd.filter(|descriptor| *descriptor <= STANDARD_STREAMS) {
+            return Err(Fatal::usage(format!(
+                "secrets-fd = {descriptor} is a standard stream; open another descriptor, as in `--secrets-fd 3 3<secrets.jsonl`"
+            )));
+        }
+        if let Some(path) = typed.secret_client.iter().find(|path| !path.starts_with('/')) {
+            return Err(Fatal::usage(format!(
+                "secret-client = {path} is no whole path; give the one that /proc/PID/exe shows"
+            )));
+        }
         let token = match (&typed.token_file, typed.token_sha256, &typed.tokens) {
             (Some(path), _, _) => TokenChoice::File(absolute(path)?),
             (None, Some(hash), _) => TokenChoice::Sha256(hash),
@@ -260,6 +276,8 @@ impl Settings {
             state: typed.state.as_deref().map(absolute).transpose()?,
             sandbox: typed.sandbox.unwrap_or_default(),
             policy: typed.policy.as_deref().map(absolute).transpose()?,
+            secrets_fd: typed.secrets_fd,
+            secret_client: typed.secret_client,
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
     }

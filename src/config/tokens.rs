@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     num::{NonZeroU32, NonZeroU64},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use super::token::TokenError;
 use crate::protocol::{
     identity::{Principal, Role, UserLimits, UserName, WindowLimit},
     limits,
+    secret::{SecretAccess, SecretName},
     token::TokenHash,
     token_table::{Grant, TokenTable},
 };
@@ -37,6 +39,8 @@ struct Entry {
     user: UserName,
     role: Role,
     sha256: TokenHash,
+    #[serde(default)]
+    secrets: Vec<String>,
     expires: Option<toml::value::Datetime>,
     #[serde(default)]
     limits: Limits,
@@ -77,11 +81,24 @@ pub fn parse(text: &str) -> Result<TokenTable, String> {
 
 impl Entry {
     fn grant(self) -> Result<Grant, String> {
-        let Self { user, role, sha256, expires, limits } = self;
+        let Self { user, role, sha256, secrets, expires, limits } = self;
         let expires = expires.map(|expires| moment(&user, &expires)).transpose()?;
-        let principal = Principal { user, role, limits: limits.check()?, expires };
+        let secrets = access(&user, secrets)?;
+        let principal = Principal { user, role, secrets, limits: limits.check()?, expires };
         Ok(Grant { sha256, principal })
     }
+}
+
+/// The secrets of a token: those that are named, or all by `*`.
+fn access(user: &UserName, secrets: Vec<String>) -> Result<SecretAccess, String> {
+    if secrets == ["*"] {
+        return Ok(SecretAccess::All);
+    }
+    if secrets.is_empty() {
+        return Ok(SecretAccess::None);
+    }
+    let named = secrets.into_iter().map(SecretName::try_from).collect::<Result<_, _>>().map(Arc::new);
+    named.map(SecretAccess::Named).map_err(|rule| format!("secrets of {user}: {rule}; or give [\"*\"] for all"))
 }
 
 fn moment(user: &UserName, expires: &toml::value::Datetime) -> Result<Timestamp, String> {
@@ -174,6 +191,7 @@ mod tests {
         assert_eq!(ann.limits.max_turns, NonZeroU32::new(80));
         assert_eq!(ann.limits.max_time, Some(Duration::from_secs(1800)));
         assert_eq!(ann.limits.idle_time, Some(Duration::from_secs(600)));
+        assert_eq!(ann.secrets, SecretAccess::None);
         let watcher = principal(&text, 'b');
         assert_eq!((watcher.role, watcher.limits, watcher.expires), (Role::Observe, UserLimits::default(), None));
     }
@@ -186,6 +204,7 @@ mod tests {
             (String::new(), "no [[token]]"),
             (with("") + &with(""), "twice"),
             (with("color = 1"), "color"),
+            (with("secrets = [\"a b\"]"), "secrets of u"),
             (with("expires = 2027-01-31T12:00:00"), "UTC"),
             (with("expires = 2027-01-31"), "UTC"),
             (with("limits = { requests = 0 }"), "requests"),

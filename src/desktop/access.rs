@@ -147,7 +147,7 @@ pub(super) fn executable(link: &Link, window: &SeenWindow) -> Result<Executable,
     })
 }
 
-fn describe(window: &SeenWindow) -> String {
+pub(super) fn describe(window: &SeenWindow) -> String {
     let title: String = window.title.chars().take(SHOWN).collect();
     let [instance, class] = window.class.each_ref().map(|name| name.chars().take(SHOWN).collect::<String>());
     format!("\"{title}\" of class \"{instance}\", \"{class}\"")

@@ -83,6 +83,12 @@ pub enum InputCause {
     /// The operator's policy forbids it.
     #[error("{0}")]
     Forbidden(String),
+    /// Others could read the keys of a secret.
+    #[error(
+        "a secret is only typed while nobody else is connected to the display, but {0}; end that program, name its executable with \
+         --secret-client, or put the secret with `allow_unconfined`; nothing was typed"
+    )]
+    NotConfined(String),
     /// No window would receive the keys.
     #[error("no window has the keyboard focus; click into the window that should receive the keys, then try again")]
     FocusLost,
@@ -155,6 +161,7 @@ impl InputCause {
             }
             Self::TargetMismatch(_) => ErrorKind::TargetMismatch,
             Self::Forbidden(_) => ErrorKind::Forbidden,
+            Self::NotConfined(_) => ErrorKind::DisplayNotConfined,
             Self::FocusLost => ErrorKind::FocusLost,
             Self::KeymapChanged => ErrorKind::KeymapChanged,
             Self::Unmappable(_) | Self::NoSpareKeys => ErrorKind::UnmappableCharacter,

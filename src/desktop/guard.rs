@@ -97,6 +97,7 @@ impl Guard {
             | Gesture::ReleaseKeys(_)
             | Gesture::HoldKeys { .. }
             | Gesture::Type(_)
+            | Gesture::Secret(_)
             | Gesture::Paste(_) => guard.expected = expect_focus(station, targets, permit)?,
         }
         Ok(guard)

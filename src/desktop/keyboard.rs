@@ -164,7 +164,7 @@ impl Keyboard {
         };
         self.found = state.locks;
         let locked = state.locks.modifiers;
-        let unlock = matches!(gesture, Gesture::Type(_)) && !locked.or(state.latched).is_empty();
+        let unlock = gesture.types() && !locked.or(state.latched).is_empty();
         let planned_with = if unlock { ModifierMask::NONE } else { locked };
         let keymap = self.known.as_ref().map_or(&self.unknown, Known::keymap);
         let steps = steps(gesture, keymap, pointer, KeyboardState { locked: planned_with, group: state.locks.group })?;
@@ -350,6 +350,7 @@ fn uses_keys(gesture: &Gesture) -> bool {
         | Gesture::ReleaseKeys(_)
         | Gesture::HoldKeys { .. }
         | Gesture::Type(_)
+        | Gesture::Secret(_)
         | Gesture::Paste(_) => true,
     }
 }

@@ -19,8 +19,10 @@ pub mod borrowed;
 pub mod capture;
 mod clicks;
 mod clipboard;
+mod confinement;
 pub mod connection;
 pub mod cursor;
+pub mod curtain;
 pub mod damage;
 pub mod door;
 pub mod ended;
@@ -54,6 +56,7 @@ pub mod pointer_watch;
 pub mod resting_place;
 pub mod sanitize;
 pub mod screen_source;
+pub mod seal;
 pub mod set_map;
 pub mod settle;
 pub mod shm;
@@ -82,6 +85,7 @@ use tokio::sync::watch;
 use self::{
     capture::{Attendance, Capture, CaptureMethod},
     connection::{Link, LinkError, OPERATION_TIME, OpenError},
+    curtain::Curtain,
     door::{Door, Unguarded},
     ended::{EndSignal, Ended},
     faults::Faults,
@@ -92,7 +96,7 @@ use self::{
     target::Target,
     windows::Windows,
 };
-use crate::protocol::{display::DisplayNumber, policy::WindowRules, units::NativeSize};
+use crate::protocol::{display::DisplayNumber, units::NativeSize};
 
 /// A display that is open. Dropping it releases what is held and ends its threads within a bounded time.
 #[derive(Debug)]
@@ -112,18 +116,18 @@ pub struct Desktop {
 impl Desktop {
     /// Opens the display and starts its threads. Whatever was down on it is released first.
     pub fn open(target: &Target) -> Result<Self, OpenError> {
-        Self::open_for(target, Attendance::default(), None, Unguarded::Taken)
+        Self::open_for(target, Attendance::default(), Arc::default(), Unguarded::Taken)
     }
 
-    /// The same, for these sessions, with the windows hidden from pictures that rules say, and perhaps only where the display
+    /// The same, for these sessions, with pictures behind a curtain, and perhaps only where the display
     /// lets in nobody without its cookie. One that is refused is left as it is.
     pub fn open_for(
         target: &Target,
         attendance: Attendance,
-        masks: Option<Arc<WindowRules>>,
+        curtain: Arc<Curtain>,
         unguarded: Unguarded,
     ) -> Result<Self, OpenError> {
-        Self::open_all(target, attendance, masks, unguarded, Faults::default())
+        Self::open_all(target, attendance, curtain, unguarded, Faults::default())
     }
 
     /// As [`Desktop::open`], with something to call before each step of an action, where tests put faults.
@@ -133,14 +137,14 @@ impl Desktop {
 
     /// As [`Desktop::open`], with everything that tests can put in.
     pub fn open_with_faults(target: &Target, faults: Faults) -> Result<Self, OpenError> {
-        Self::open_all(target, Attendance::default(), None, Unguarded::Taken, faults)
+        Self::open_all(target, Attendance::default(), Arc::default(), Unguarded::Taken, faults)
     }
 
     /// As [`Desktop::open_for`], with everything that tests can put in.
     pub fn open_all(
         target: &Target,
         attendance: Attendance,
-        masks: Option<Arc<WindowRules>>,
+        curtain: Arc<Curtain>,
         unguarded: Unguarded,
         faults: Faults,
     ) -> Result<Self, OpenError> {
@@ -154,7 +158,7 @@ impl Desktop {
         let input = Input::start(link, target.clone(), ended.clone(), faults).map_err(LinkError::of_open)?;
         let thread = |error: std::io::Error| OpenError::Broken(format!("no thread could be started: {error}"));
         let (link, method) = (Link::open(target, OPERATION_TIME)?, CaptureMethod::SharedMemory);
-        let capture = Capture::start_masked(link, method, masks, attendance, ended.clone()).map_err(thread)?;
+        let capture = Capture::start_behind(link, method, curtain, attendance, ended.clone()).map_err(thread)?;
         let observer = Observer::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;
         let pointer_watch = PointerWatch::new(target.clone());
         let windows = Windows::start(Link::open(target, OPERATION_TIME)?, ended.clone()).map_err(thread)?;

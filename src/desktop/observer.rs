@@ -72,6 +72,7 @@ enum Question {
     RoundTrip(oneshot::Sender<Result<(), LinkError>>),
     Facts(oneshot::Sender<Result<DisplayFacts, LinkError>>),
     Target(Aim, oneshot::Sender<Result<Vec<SeenWindow>, LinkError>>),
+    Exists(Window, oneshot::Sender<Result<bool, LinkError>>),
 }
 
 /// The observing thread of one display. It ends when this is dropped.
@@ -109,6 +110,11 @@ impl Observer {
         self.ask(|sender| Question::Target(aim, sender))
     }
 
+    /// Whether there is a window of this id, seen or not.
+    pub fn exists(&self, window: Window) -> Answer<bool> {
+        self.ask(|sender| Question::Exists(window, sender))
+    }
+
     fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Result<T, LinkError>>) -> Question) -> Answer<T> {
         let (sender, receiver) = oneshot::channel();
         // If the thread is gone, the sender is dropped with the question and the receiver tells.
@@ -125,6 +131,9 @@ fn run(link: &Link, questions: &Inbox<Question>, ended: &EndSignal) {
             Ok(Next::Question(Question::Facts(sender))) => answer(link, questions, sender, facts),
             Ok(Next::Question(Question::Target(aim, sender))) => {
                 answer(link, questions, sender, |link| target(link, aim))
+            }
+            Ok(Next::Question(Question::Exists(window, sender))) => {
+                answer(link, questions, sender, |link| exists(link, window))
             }
             Ok(Next::Timeout | Next::Heard) => Ok(()),
             Ok(Next::Closed) => return,
@@ -165,6 +174,16 @@ fn refuse(question: Question, error: LinkError) {
         Question::RoundTrip(sender) => drop(sender.send(Err(error))),
         Question::Facts(sender) => drop(sender.send(Err(error))),
         Question::Target(_, sender) => drop(sender.send(Err(error))),
+        Question::Exists(_, sender) => drop(sender.send(Err(error))),
+    }
+}
+
+fn exists(link: &Link, window: Window) -> Result<bool, LinkError> {
+    match link.reply(link.connection.get_window_attributes(window)) {
+        Ok(_) => Ok(true),
+        // The X error that says that there is none.
+        Err(LinkError::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -18,6 +18,7 @@ use rustix::{
 
 use tokio::sync::Notify;
 
+use super::seal::SecretPermit;
 use crate::{
     plan::bounds::Bounds,
     protocol::{policy::WindowRules, units::Milliseconds, window::WindowMatch},
@@ -114,6 +115,8 @@ pub struct Permit {
     pub windows: Option<Arc<WindowRules>>,
     /// Where it may point and what it must not press; `None` for anything.
     pub bounds: Option<Arc<Bounds>>,
+    /// What a secret that it types needs; `None` for anything else.
+    pub secret: Option<SecretPermit>,
     /// A pause after each character of a text but the last.
     pub pace: Option<Milliseconds>,
 }

@@ -1,4 +1,4 @@
-//! Memory that the X server writes and we read: a sealed memfd. The only file of the crate with `unsafe`.
+//! Memory that the X server writes and we read: a sealed memfd. Besides a descriptor by number the only `unsafe` of the crate.
 #![allow(unsafe_code, reason = "mapping memory is unsafe by nature; each block says why it is sound")]
 
 use std::{

@@ -6,11 +6,13 @@ use super::{
     context::{Context, Written, microseconds},
     look::{self, Acted},
     observation::{self, Scope},
+    secrets,
 };
 use crate::{
     desktop::{
         failure::{InputCause, InputError},
         permit::Permit,
+        seal::SecretPermit,
     },
     plan::{fit::Geometry, gesture::Gesture},
     protocol::{
@@ -18,10 +20,20 @@ use crate::{
         answer_text,
         error::{ErrorKind, Executed, Failure},
         message::MessageText,
+        observe::ObservedImage,
         policy::WindowRules,
     },
     session::policy::Rulebook,
 };
+
+/// What an action depends on beside its request.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// The policy's rules about windows.
+    pub windows: Option<Arc<WindowRules>>,
+    /// What a secret needs.
+    pub secret: Option<SecretPermit>,
+}
 
 /// Carries a gesture out, waits until the X server has it and, where that was asked for, until the screen has settled, and writes
 /// the result behind `text`.
@@ -31,11 +43,14 @@ use crate::{
 pub async fn perform(
     context: &Context<'_>,
     gesture: Gesture,
-    windows: Option<Arc<WindowRules>>,
+    conditions: Conditions,
     scope: Scope,
     text: String,
 ) -> Result<Written, Failure> {
     let wait = observation::after_action(context, scope)?;
+    if wait.as_ref().is_some_and(|wait| wait.image == ObservedImage::Sent) {
+        secrets::expect_picture(context.engine, conditions.secret.as_ref())?;
+    }
     let is_action = !matches!(gesture, Gesture::Wait(_));
     let notches = match &gesture {
         Gesture::ScrollBy { notches, .. } => Some([notches.right, notches.down]),
@@ -44,7 +59,7 @@ pub async fn perform(
     announce(context, wait.is_some(), is_action).await?;
     let waited = context.waited();
     let handed = Instant::now();
-    let performed = context.live.desktop.input().perform(gesture, permit(context, windows)).await;
+    let performed = context.live.desktop.input().perform(gesture, permit(context, conditions)).await;
     let performed = performed.map_err(|_| lost_thread())?.map_err(|error| failure(error, &context.geometry));
     if is_action && !matches!(&performed, Err(failure) if failure.executed == Executed::No) {
         context.client.acted(context.live.epoch);
@@ -86,13 +101,14 @@ pub async fn announce(context: &Context<'_>, is_observed: bool, is_action: bool)
     Ok(())
 }
 
-fn permit(context: &Context<'_>, windows: Option<Arc<WindowRules>>) -> Permit {
+fn permit(context: &Context<'_>, Conditions { windows, secret }: Conditions) -> Permit {
     let (meta, policy) = (&context.job.prepared.meta, context.engine.policy.as_deref());
     Permit {
         cancellation: context.job.cancellation.clone(),
         deadline: context.job.deadline(),
         expect_window: meta.expect_window.clone(),
         windows,
+        secret,
         bounds: policy.and_then(Rulebook::bounds).cloned(),
         pace: meta.pace,
     }

@@ -1,11 +1,13 @@
 //! One action, on its own or out of a batch.
 
 use super::{
-    act, confirm,
+    act::{self, Conditions},
+    confirm,
     context::{Context, Written},
     information,
     look::{self, View},
     observation::Scope,
+    secrets,
 };
 use crate::{
     plan::resolve::{self, Look, Resolved},
@@ -23,6 +25,9 @@ pub fn resolve(context: &Context<'_>, action: &Action) -> Result<Resolved, Failu
         (&resolved, context.engine.policy.as_ref().and_then(|policy| policy.bounds()))
     {
         bounds.places(gesture).map_err(policy::out_of_bounds)?;
+    }
+    if let Resolved::Secret(name) = &resolved {
+        secrets::check(context, name)?;
     }
     Ok(resolved)
 }
@@ -56,7 +61,10 @@ async fn carry_out(context: &Context<'_>, named: Named<'_>, scope: Scope, text: 
     let resolved = resolve(context, named.action)?;
     let windows = confirm::action(context, named, &resolved).await?;
     match resolved {
-        Resolved::Act(gesture) => act::perform(context, gesture, windows, scope, text).await,
+        Resolved::Act(gesture) => {
+            act::perform(context, gesture, Conditions { windows, secret: None }, scope, text).await
+        }
+        Resolved::Secret(name) => secrets::perform(context, &name, windows, scope, text).await,
         Resolved::Look(Look::CursorPosition) => information::cursor_position(context, text).await,
         Resolved::Look(Look::Screenshot) => look::picture(context, View::Screen, scope, text).await,
         Resolved::Look(Look::Zoom(target)) => look::picture(context, View::Part(target), scope, text).await,

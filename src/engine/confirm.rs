@@ -166,7 +166,11 @@ pub async fn action(
     if matching.is_empty() {
         return Ok(rules);
     }
-    let targets = if let Resolved::Act(gesture) = resolved { targets(context, gesture).await? } else { Vec::new() };
+    let targets = match resolved {
+        Resolved::Act(gesture) => targets(context, aims(gesture)).await?,
+        Resolved::Secret(_) => targets(context, vec![Aim::Keys]).await?,
+        Resolved::Look(_) => Vec::new(),
+    };
     let (mut asked, mut others) = (None, Vec::new());
     for rule in matching {
         match &rule.window {
@@ -190,9 +194,9 @@ fn concerns(rule: &ConfirmRule, method: &str, action: &Action) -> bool {
     by_name && !lets_go && (!needs_window || action.is_input())
 }
 
-/// The windows that an action is for.
-async fn targets(context: &Context<'_>, gesture: &Gesture) -> Result<Vec<SeenWindow>, Failure> {
-    let aims = match gesture {
+/// Where a gesture goes.
+fn aims(gesture: &Gesture) -> Vec<Aim> {
+    match gesture {
         Gesture::Wait(_) => Vec::new(),
         Gesture::Move(at) => vec![Aim::At(*at)],
         Gesture::Click { at, .. } | Gesture::Scroll { at, .. } | Gesture::ScrollBy { at, .. } => {
@@ -208,8 +212,13 @@ async fn targets(context: &Context<'_>, gesture: &Gesture) -> Result<Vec<SeenWin
         | Gesture::ReleaseKeys(_)
         | Gesture::HoldKeys { .. }
         | Gesture::Type(_)
+        | Gesture::Secret(_)
         | Gesture::Paste(_) => vec![Aim::Keys],
-    };
+    }
+}
+
+/// The windows there.
+async fn targets(context: &Context<'_>, aims: Vec<Aim>) -> Result<Vec<SeenWindow>, Failure> {
     let mut found = Vec::new();
     for aim in aims {
         found.extend(context.wait_for(context.live.desktop.observer().target(aim)).await??);

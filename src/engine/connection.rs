@@ -15,7 +15,7 @@ use super::{
     outcome::Reply,
     recording, replay,
     roster::{Eviction, Member},
-    run,
+    run, secrets,
     state::Engine,
     streaming::Subscriptions,
 };
@@ -240,6 +240,10 @@ impl Shared {
             self.engine.record(&self.client, &prepared.meta, &answered);
             self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
             return self.answer(&prepared.id, answered);
+        }
+        if let Some(answered) = secrets::call(&self.engine, &self.client, &prepared) {
+            self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
+            return self.answer(&prepared.id, answered.map(Reply::text));
         }
         let Prepared { id, call, meta, .. } = prepared;
         let kind = ActionKind::of(&call);

@@ -16,6 +16,7 @@ use crate::{
         Desktop,
         capture::Attendance,
         connection::OpenError,
+        curtain::Curtain,
         door::{Door, Unguarded},
         ended::Ended,
         target::Target,
@@ -23,7 +24,6 @@ use crate::{
     observe::metrics::Metrics,
     protocol::{
         error::{ErrorKind, Failure},
-        policy::WindowRules,
         units::FrameId,
     },
     session::registry::DisplayEpoch,
@@ -37,7 +37,7 @@ pub const START_TIME: Duration = Duration::from_secs(30);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Opens a display: [`Desktop::open_for`], but for tests.
-pub type OpenDesktop = fn(&Target, Attendance, Option<Arc<WindowRules>>, Unguarded) -> Result<Desktop, OpenError>;
+pub type OpenDesktop = fn(&Target, Attendance, Arc<Curtain>, Unguarded) -> Result<Desktop, OpenError>;
 
 /// A desktop that is open.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ pub async fn keep(
     attendance: Attendance,
     metrics: &Metrics,
     open_desktop: OpenDesktop,
-    masks: Option<Arc<WindowRules>>,
+    curtain: Arc<Curtain>,
     strictness: Strictness,
 ) -> Result<std::convert::Infallible, OpenError> {
     let started = Instant::now();
@@ -119,7 +119,7 @@ pub async fn keep(
             Strictness::Warns => Unguarded::Taken,
             Strictness::Refuses => Unguarded::Refused,
         };
-        match open(target, attendance.clone(), open_desktop, masks.clone(), unguarded).await {
+        match open(target, attendance.clone(), open_desktop, Arc::clone(&curtain), unguarded).await {
             Ok(desktop) => {
                 epoch += 1;
                 if desktop.door() != Door::Guarded && !std::mem::replace(&mut warned, true) {
@@ -157,10 +157,10 @@ async fn open(
     target: Target,
     attendance: Attendance,
     open: OpenDesktop,
-    masks: Option<Arc<WindowRules>>,
+    curtain: Arc<Curtain>,
     unguarded: Unguarded,
 ) -> Result<Desktop, OpenError> {
-    let opened = tokio::task::spawn_blocking(move || open(&target, attendance, masks, unguarded)).await;
+    let opened = tokio::task::spawn_blocking(move || open(&target, attendance, curtain, unguarded)).await;
     opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

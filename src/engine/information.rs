@@ -11,7 +11,10 @@ use super::{
     state::{Engine, Ownership},
 };
 use crate::{
-    desktop::windows::{WindowFocus, WindowInfo},
+    desktop::{
+        curtain::View,
+        windows::{WindowFocus, WindowInfo},
+    },
     plan::fit::Geometry,
     protocol::{
         answer::{
@@ -62,16 +65,20 @@ pub async fn display(context: &Context<'_>) -> Result<Reply, Failure> {
 /// `cancelled`, `deadline_exceeded`, `display_lost`.
 pub async fn windows(context: &Context<'_>) -> Result<Reply, Failure> {
     let windows = context.wait_for(context.live.desktop.windows().list()).await??;
-    let result = WindowsResult { windows: windows.iter().map(|window| listed(window, &context.geometry)).collect() };
+    let view = context.engine.secrets.curtain.standing().view;
+    let result =
+        WindowsResult { windows: windows.iter().map(|window| listed(window, &context.geometry, view)).collect() };
     Ok(Reply::text(answer_text::result(&context.job.prepared.id, &result)))
 }
 
-/// A window as a session is told of it.
-pub fn listed(window: &WindowInfo, geometry: &Geometry) -> ListedWindow {
+/// A window as a session is told of it. Its title is as much of a picture as an application likes: it comes only where there are
+/// pictures.
+pub fn listed(window: &WindowInfo, geometry: &Geometry, view: View) -> ListedWindow {
     let [instance, class] = window.seen.class.clone();
     let [x, y, width, height] = geometry.from_native_rectangle(window.place);
+    let title = if view == View::Open { window.seen.title.clone() } else { String::new() };
     let active = window.focus == WindowFocus::Here;
-    ListedWindow { id: window.id, class, instance, title: window.seen.title.clone(), x, y, width, height, active }
+    ListedWindow { id: window.id, class, instance, title, x, y, width, height, active }
 }
 
 /// `cursor_position`, written behind `text`.

@@ -5,12 +5,14 @@ use std::{cell::RefCell, sync::Arc, time::Instant};
 use super::{
     context::{Context, Written, microseconds},
     observation::{self, Scope, Since, Wait},
+    secrets,
     seen::Seen,
     studio::Studio,
 };
 use crate::{
     desktop::{
         capture::{CursorOverlay, Frame, FrameRequest, awaiting::AwaitRequest},
+        curtain,
         settle::settling::SettleRequest,
     },
     plan::fit::{Geometry, ZoomTarget},
@@ -205,6 +207,8 @@ fn write(studio: &mut Studio, frame: &Frame<'_>, settled: Option<Settled>, order
     let begun = Instant::now();
     let part = match order.view {
         None => None,
+        // Told from the frame itself: it may be of before or after this moment.
+        Some(_) if frame.view == curtain::View::Closed => return Err(secrets::tainted()),
         Some(_) if order.seen.is_some_and(|seen| seen.is_still(id, frame.tiles)) => Some(ImagePart::Unchanged),
         Some(view) => {
             let image = studio.encode(frame, view, &order.geometry, order.encoding)?;

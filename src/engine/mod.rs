@@ -24,6 +24,8 @@ pub mod replay;
 pub mod roster;
 pub mod run;
 mod sandbox;
+pub mod secrets;
+mod secrets_source;
 pub mod seen;
 pub mod server;
 pub mod service;

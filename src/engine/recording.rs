@@ -33,6 +33,7 @@ use crate::{
         confirm::{ConfirmAnswer, Consent},
         error::{ErrorKind, Failure},
         identity::UserName,
+        secret::SecretName,
         subscription::EventKind,
     },
     session::{audit::details, policy::Rulebook, tasks::Ended},
@@ -258,6 +259,23 @@ pub fn done(engine: &Engine, client: &Client, request: &Prepared, failure: Optio
 pub fn consent(engine: &Engine, client: &Client, ConfirmAnswer { id, consent }: ConfirmAnswer) {
     let details = [("event", "consent".into()), ("id", id.into()), ("allow", (consent == Consent::Given).into())];
     note(engine, client, ActionType::Policy, Outcome::Success, &details);
+}
+
+/// Records what an admin does with secrets.
+pub fn secret(engine: &Engine, client: &Client, request: &Prepared, failure: Option<&Failure>) {
+    tell(engine, client, request.method, failure, Duration::ZERO);
+    let Some(keep) = engine.audit.details() else { return };
+    let outcome = failure.map_or(Outcome::Success, |failure| Outcome::Failed(failure.kind));
+    let mut record = of(engine, client, ActionType::Secret, outcome);
+    record.details = details(request, keep);
+    engine.audit.audit.note(record);
+}
+
+/// Records that a secret was to be typed, and what came of it.
+pub fn secret_typed(engine: &Engine, client: &Client, name: &SecretName, failure: Option<&Failure>) {
+    let outcome = failure.map_or(Outcome::Success, |failure| Outcome::Failed(failure.kind));
+    let details = [("event", "typed".into()), ("secret", json!(name))];
+    note(engine, client, ActionType::Secret, outcome, &details);
 }
 
 /// Records that a task begins.

@@ -11,6 +11,8 @@ use tokio::{
 use super::{
     display::{self, DisplayState, OpenDesktop},
     recording, sandbox,
+    secrets::SecretKeeper,
+    secrets_source,
     service::EngineService,
     state::{self, Engine, Ownership, Parts},
 };
@@ -18,7 +20,7 @@ use crate::{
     config::{
         AcceptedTokens, Settings, display::DisplayChoice, policy, strictness::Strictness, tokens, values::ProbeAddress,
     },
-    desktop::{Desktop, connection::OpenError, target::Target},
+    desktop::{Desktop, connection::OpenError, curtain::Curtain, target::Target},
     exit::{Exit, Fatal},
     observe::usage_store::UsageStore,
     protocol::usage::Used,
@@ -78,7 +80,7 @@ enum Stop {
 }
 
 async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
-    let Start { handover, streams, witness, link } = start;
+    let Start { handover, streams, witness, secrets, link } = start;
     let Handover { settings, tokens, .. } = &handover;
     let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
     let mut link = link.open().map_err(internal)?;
@@ -105,6 +107,11 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     let usage = settings.state.as_deref().map(usage).transpose()?;
     let boot = state::new_boot().map_err(|error| Fatal::new(Exit::Internal, format!("no random numbers: {error}")))?;
     let audit = recording::open(settings.audit.as_ref(), &boot, policy.as_deref(), settings.strictness)?;
+    let masks = policy.as_deref().and_then(Rulebook::windows_for_masks).cloned();
+    let keeper = SecretKeeper::new(Curtain::new(masks), &settings.secret_client);
+    if let Some(source) = secrets {
+        secrets_source::read(source, &keeper)?;
+    }
     // Behind everything that opens a file, before everything that starts a thread.
     let sandbox = sandbox::enter(&handover, witness)?;
     let engine = Arc::new(Engine::new(Parts {
@@ -119,6 +126,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         audit: recording::start(audit)?,
         sandbox,
         policy,
+        secrets: keeper,
     }));
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -131,9 +139,9 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
-    let masks = engine.policy.as_deref().and_then(Rulebook::windows_for_masks).cloned();
+    let curtain = Arc::clone(&engine.secrets.curtain);
     let (attendance, strictness) = (engine.attendance.clone(), settings.strictness);
-    let keeping = display::keep(watched_targets, states, attendance, &engine.metrics, open, masks, strictness);
+    let keeping = display::keep(watched_targets, states, attendance, &engine.metrics, open, curtain, strictness);
 
     let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
     let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
@@ -141,6 +149,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         reason = attend => reason,
         _ = terminate.recv() => Stop::Asked,
         Err(error) = keeping => Stop::Fatal(no_display(&error)),
+        () = engine.secrets.tend(&engine) => Stop::Asked,
         // Only standard input and output end by themselves: the host has closed them and wants nothing more.
         _ = &mut serving => Stop::Asked,
     };

@@ -13,7 +13,7 @@ use super::{
     outcome::Reply,
     recording, replay,
     roster::{Eviction, Member},
-    run,
+    run, secrets,
     state::Engine,
     tickets,
 };
@@ -211,7 +211,10 @@ impl OneRequest {
             let begun = Instant::now();
             let answered = match control::task(&engine, client, &prepared) {
                 Some(answered) => answered,
-                None => at_once(&engine, client, &prepared).map(Reply::text),
+                None => match secrets::call(&engine, client, &prepared) {
+                    Some(answered) => answered.map(Reply::text),
+                    None => at_once(&engine, client, &prepared).map(Reply::text),
+                },
             };
             engine.metrics.answered(ActionKind::of(&prepared.call), Answered::of(&answered), begun.elapsed());
             answered

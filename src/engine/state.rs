@@ -19,6 +19,7 @@ use super::{
     recording::{self, Recording},
     replay,
     roster::Roster,
+    secrets::SecretKeeper,
 };
 use crate::{
     desktop::capture::Attendance,
@@ -93,6 +94,8 @@ pub struct Engine {
     pub policy: Option<Arc<Rulebook>>,
     /// What waits for a person's consent.
     pub confirmations: Confirmations,
+    /// The secrets, and what they have left on the screen.
+    pub secrets: SecretKeeper,
     /// Where the tokens of the month are kept; nowhere without `--state`.
     pub usage_store: Option<tokio::sync::Mutex<Arc<UsageStore>>>,
     /// Which tokens open the door; none where only the host can reach us.
@@ -125,6 +128,8 @@ pub struct Parts {
     pub sandbox: &'static str,
     /// What may be done; everything where there is none.
     pub policy: Option<Arc<Rulebook>>,
+    /// The secrets, and what pictures do not show.
+    pub secrets: SecretKeeper,
 }
 
 /// A name for this start of the server that no other has.
@@ -140,7 +145,8 @@ pub fn new_boot() -> Result<String, getrandom::Error> {
 impl Engine {
     /// The state at the start.
     pub fn new(parts: Parts) -> Self {
-        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit, sandbox, policy } = parts;
+        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit, sandbox, policy, secrets } =
+            parts;
         let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks, policy: policy.clone() });
         let usage_store = usage.map(|(store, used)| {
             for used in used {
@@ -165,6 +171,7 @@ impl Engine {
             sandbox,
             policy,
             confirmations: Confirmations::default(),
+            secrets,
             usage_store,
             tokens: RwLock::new(tokens),
             tickets: Mutex::default(),

@@ -69,6 +69,7 @@ impl Bounds {
             | Gesture::ReleaseKeys(_)
             | Gesture::HoldKeys { .. }
             | Gesture::Type(_)
+            | Gesture::Secret(_)
             | Gesture::Paste(_)
             | Gesture::Wait(_) => Ok(()),
         }
@@ -87,7 +88,7 @@ impl Bounds {
         meanings: impl Fn(Keycode) -> Vec<Keysym>,
     ) -> Result<(), OutOfBounds> {
         // A text has its own keys, and the modifiers that are held go up before it.
-        let is_text = matches!(gesture, Gesture::Type(_) | Gesture::Paste(_));
+        let is_text = gesture.brings_text();
         let folded = |keycode: &Keycode| meanings(*keycode).into_iter().map(fold).collect::<Vec<_>>();
         let mut pointer = beginning.pointer;
         let mut down: Vec<_> = beginning.held.iter().map(|keycode| (*keycode, folded(keycode))).collect();

@@ -3,13 +3,13 @@
 //! An action becomes a gesture when it is admitted (`resolve`), so that every error in a message is found before anything
 //! runs. A gesture becomes steps (`steps`) on the input thread, which alone knows the keymap of this moment.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     notches::Notches,
     step::{ButtonNumber, Keysym},
 };
-use crate::protocol::units::NativePoint;
+use crate::protocol::{secret::SecretText, units::NativePoint};
 
 /// Keys held together, pressed in this order. Never empty, at most 32 keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +86,22 @@ pub enum Gesture {
     },
     /// Types a text.
     Type(String),
+    /// Types a secret: all of it or nothing, while nobody else is served.
+    Secret(Arc<SecretText>),
     /// Pastes a text through the clipboard.
     Paste(String),
     /// Waits.
     Wait(Duration),
+}
+
+impl Gesture {
+    /// Whether it types characters.
+    pub const fn types(&self) -> bool {
+        matches!(self, Self::Type(_) | Self::Secret(_))
+    }
+
+    /// Whether it brings a text into a window, by keys or otherwise.
+    pub const fn brings_text(&self) -> bool {
+        self.types() || matches!(self, Self::Paste(_))
+    }
 }

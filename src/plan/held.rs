@@ -15,6 +15,7 @@ pub fn keep_held(steps: Vec<Step>, gesture: &Gesture, held: &[Keycode]) -> Vec<S
         Gesture::PressKeys(_)
         | Gesture::ReleaseKeys(_)
         | Gesture::Type(_)
+        | Gesture::Secret(_)
         | Gesture::Paste(_)
         | Gesture::Move(_)
         | Gesture::PressButton(_)

@@ -11,6 +11,7 @@ use super::{
 use crate::protocol::{
     action::{Action, Button, ChordText, ScrollDirection},
     error::{ErrorKind, Failure},
+    secret::SecretName,
     units::{Coordinate, NativePoint, PixelsPerNotch},
 };
 
@@ -25,6 +26,8 @@ pub enum Resolved {
     Look(Look),
     /// For the input thread.
     Act(Gesture),
+    /// The same, once the text of this name is known.
+    Secret(SecretName),
 }
 
 /// An action that only looks.
@@ -74,6 +77,7 @@ pub fn resolve(action: &Action, geometry: &Geometry, notch: PixelsPerNotch) -> R
             held: chord_of(held.as_ref())?,
         },
         Action::Type { text } => Gesture::Type(text.clone()),
+        Action::TypeSecret { name } => return Ok(Resolved::Secret(name.clone())),
         Action::Paste { text } => Gesture::Paste(text.clone()),
         Action::Key { chords, repeat } => keys(chords, *repeat)?,
         Action::KeyDown { chord } => Gesture::PressKeys(parse_chord(&chord.0)?),

@@ -224,7 +224,7 @@ impl Simulator {
                 }
                 Step::Acknowledge => self.look_up(),
                 Step::Expect(Expectation::Pointer(at)) => assert_eq!(self.pointer, *at),
-                Step::Expect(Expectation::Focus) | Step::Delay(_) | Step::Anew(..) | Step::KeepOrder => {}
+                Step::Expect(Expectation::Focus) | Step::Delay(_) | Step::Anew(..) | Step::KeepOrder | Step::Seal => {}
                 Step::Typed(count) => self.marks.push(*count),
             }
         }

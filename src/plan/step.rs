@@ -100,6 +100,8 @@ pub enum Step {
     /// The character that follows is beyond U+FFFF and the one before is not: waits until the focused application has taken
     /// what was sent so far, if it is one in which such a character overtakes others.
     KeepOrder,
+    /// From here on nobody else is served, until the action ends: looks once more where the keys go and who could read them.
+    Seal,
     /// So many characters of the text have been sent up to here; for `typed: n`.
     Typed(u32),
 }

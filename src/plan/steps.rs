@@ -9,7 +9,7 @@ use super::{
     keymap::{Keymap, ModifierMask},
     keysyms::name_of,
     step::{ButtonNumber, Direction, Expectation, Group, Keycode, Keysym, Presses, Step},
-    typing::type_text,
+    typing::{type_secret, type_text},
 };
 use crate::protocol::{
     error::{ErrorKind, Failure},
@@ -49,6 +49,11 @@ pub enum PlanError {
         /// The character.
         character: char,
     },
+    /// The same of a character of a secret, of which nothing is told.
+    #[error(
+        "a character of the secret is on no key and cannot be put on one with all others at once; load a layout that has it"
+    )]
+    Secret,
     /// No key has the symbol and none can be given it.
     #[error("key `{}` is not on the keyboard and cannot be put on it; use another key", name_of(*.0))]
     NoKey(Keysym),
@@ -62,7 +67,7 @@ impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         let failure = Self::new(ErrorKind::UnmappableCharacter, error.to_string());
         match error {
-            PlanError::Unmappable { .. } => failure.with(|detail| detail.typed = Some(0)),
+            PlanError::Unmappable { .. } | PlanError::Secret => failure.with(|detail| detail.typed = Some(0)),
             PlanError::NoKey(_) => failure,
         }
     }
@@ -148,6 +153,7 @@ pub fn steps(
             }
         }
         Gesture::Type(text) => return type_text(text, keymap, state),
+        Gesture::Secret(text) => return type_secret(text.expose(), keymap, state),
         Gesture::Wait(duration) => builder.wait(*duration),
     }
     Ok(builder.steps)

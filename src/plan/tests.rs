@@ -17,6 +17,7 @@ use super::{
 };
 use crate::protocol::{
     error::{ErrorKind, Failure},
+    secret::SecretText,
     units::{Milliseconds, NativePoint},
 };
 
@@ -440,5 +441,33 @@ fn a_reply_that_makes_no_sense_costs_keys_and_not_the_program() {
         let gesture = Gesture::Keys { chords: vec![chord("ctrl+漢")], repeat: 1 };
         let planned = steps(&gesture, &keymap, CENTRE, state(ModifierMask::NONE, group));
         assert!(planned.is_err() || planned.is_ok_and(|steps| !steps.is_empty()));
+    }
+}
+
+#[test]
+fn a_secret_has_all_its_keys_before_the_first_goes_down() {
+    let plan = |text: &str, spare: u8| {
+        let secret = SecretText::new(text).unwrap();
+        steps(&Gesture::Secret(secret.into()), &Keymap::new(keyboard(spare)), CENTRE, KeyboardState::default())
+    };
+    for text in ["Tr0ub4dor", "aß\n漢字", "漢"] {
+        let steps = plan(text, 9).unwrap();
+        let at = |is_it: fn(&Step) -> bool| steps.iter().position(is_it);
+        let seal = at(|step| *step == Step::Seal).expect("a seal");
+        assert!(at(|step| matches!(step, Step::Expect(Expectation::Focus))).is_some_and(|focus| focus < seal));
+        assert!(at(|step| matches!(step, Step::Key(..))).is_some_and(|key| key > seal));
+        assert!(
+            !steps[seal + 1..].iter().any(|step| matches!(step, Step::Remap(_) | Step::Acknowledge | Step::KeepOrder))
+        );
+        let mut simulator = Simulator::new(keyboard(9), ModifierMask::NONE, FIRST);
+        simulator.run(&steps);
+        assert_eq!(simulator.text(), text);
+    }
+    // What does not fit at once is not begun, and nothing of it is told.
+    let many: String = ('一'..).take(200).collect();
+    for (text, spare) in [(many.as_str(), 4), ("ab漢", 0)] {
+        let error = plan(text, spare).unwrap_err();
+        assert_eq!(error, PlanError::Secret);
+        assert!(!error.to_string().contains('漢') && !error.to_string().contains("U+"), "{error}");
     }
 }

@@ -22,6 +22,24 @@ struct Unit {
 
 /// The steps that type a text: each character exactly once, in order, nothing left pressed, the group as it was.
 pub(super) fn type_text(text: &str, keymap: &Keymap, state: KeyboardState) -> Result<Vec<Step>, PlanError> {
+    plan(text, keymap, state, Manner::Freely)
+}
+
+/// The steps that type a secret: every character has its key before the first is pressed.
+pub(super) fn type_secret(text: &str, keymap: &Keymap, state: KeyboardState) -> Result<Vec<Step>, PlanError> {
+    plan(text, keymap, state, Manner::Sealed).map_err(|_| PlanError::Secret)
+}
+
+/// How a text is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// In parts, where the keys are not enough for all of it.
+    Freely,
+    /// In one part, sealed.
+    Sealed,
+}
+
+fn plan(text: &str, keymap: &Keymap, state: KeyboardState, manner: Manner) -> Result<Vec<Step>, PlanError> {
     let units = units(text)?;
     let mut typist = Typist {
         strokes: Strokes { keymap, state, known: HashMap::new() },
@@ -30,6 +48,7 @@ pub(super) fn type_text(text: &str, keymap: &Keymap, state: KeyboardState) -> Re
         held: Vec::new(),
         typed: 0,
         last: None,
+        manner,
     };
     typist.builder.steps.push(Step::Expect(Expectation::Focus));
     typist.run(&units)?;
@@ -88,6 +107,7 @@ struct Typist<'a> {
     typed: u32,
     /// The character before.
     last: Option<char>,
+    manner: Manner,
 }
 
 impl Typist<'_> {
@@ -111,6 +131,12 @@ impl Typist<'_> {
                 self.builder.steps.push(Step::Remap(next.page));
             }
             let (run, later) = rest.split_at(now);
+            if self.manner == Manner::Sealed {
+                if !later.is_empty() {
+                    return Err(PlanError::Secret);
+                }
+                self.builder.steps.push(Step::Seal);
+            }
             for unit in run {
                 self.press(unit)?;
             }

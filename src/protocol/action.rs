@@ -6,7 +6,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::units::{Coordinate, Region};
+use super::{
+    secret::SecretName,
+    units::{Coordinate, Region},
+};
 
 /// A pointer button.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -118,6 +121,11 @@ pub enum Action {
     Type {
         /// At most 16,384 characters, none of them U+0000.
         text: String,
+    },
+    /// Types a secret.
+    TypeSecret {
+        /// Which one.
+        name: SecretName,
     },
     /// Pastes a text through the clipboard.
     Paste {

@@ -17,6 +17,8 @@ use super::{
     params::NoParams,
     request::{Rejected, Request, RequestId},
     request_key::{Fingerprint, RequestKey},
+    secret::SecretCall,
+    secret_params::{SecretForgetParams, SecretPutParams},
     subscription::{AcknowledgeParams, StreamCall, SubscribeParams, UnsubscribeParams},
     task::{TaskBegin, TaskBeginParams, TaskEnd, TaskEndParams},
     usage::{UsageCall, UsageCheckParams, UsageReportParams},
@@ -45,6 +47,8 @@ pub enum Call {
     TaskEnd(TaskEnd),
     /// Tells about the tokens of this month.
     Usage(UsageCall),
+    /// Keeps, forgets or lists secrets.
+    Secret(SecretCall),
     /// Consents to somebody's request, or does not.
     Confirm(ConfirmAnswer),
     /// Tells about the display.
@@ -71,9 +75,13 @@ impl Call {
         }
     }
 
-    /// Whether a key makes it run at most once: not what belongs to its connection or changes nothing.
+    /// Whether a key makes it run at most once: not what belongs to its connection or changes nothing, and no secret, of which
+    /// nothing is to stay behind.
     fn can_have_a_key(&self) -> bool {
-        !matches!(self, Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status(_) | Self::Stream(_))
+        !matches!(
+            self,
+            Self::Initialize(_) | Self::Ping | Self::Cancel(_) | Self::Status(_) | Self::Stream(_) | Self::Secret(_)
+        )
     }
 
     /// Whether the screen's settling can be waited for: after what acts, and before a picture.
@@ -111,7 +119,8 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
     let typed = || {
         let method = method::find(&method)?;
         let mut meta = Meta::take(&mut params)?;
-        if let Some(keyed) = &mut meta.request_key {
+        // Which has none: the hash of a secret is one that can be guessed at.
+        if let Some(keyed) = meta.request_key.as_mut().filter(|_| method.name != "secret.put") {
             keyed.fingerprint = Fingerprint::of(method.name, &params);
         }
         let mut members = Vec::new();
@@ -128,6 +137,9 @@ pub fn prepare(request: Request) -> Result<Prepared, Rejected> {
             ("usage.check", _) => Call::Usage(UsageCall::Check(method::read::<UsageCheckParams>(params)?.check()?)),
             ("usage.report", _) => Call::Usage(UsageCall::Report(method::read::<UsageReportParams>(params)?.check()?)),
             ("usage.get", _) => nothing(params, Call::Usage(UsageCall::Get))?,
+            ("secret.put", _) => Call::Secret(method::read::<SecretPutParams>(params)?.check()?),
+            ("secret.forget", _) => Call::Secret(method::read::<SecretForgetParams>(params)?.check()?),
+            ("secret.list", _) => nothing(params, Call::Secret(SecretCall::List))?,
             ("confirm.answer", _) => Call::Confirm(method::read::<ConfirmAnswerParams>(params)?.into()),
             ("cancel", _) => Call::Cancel(cancel(params)?),
             ("status", _) => status(params)?,

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::secret::SecretAccess;
+
 /// What a token allows, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -107,6 +109,8 @@ pub struct Principal {
     pub user: UserName,
     /// What the token allows.
     pub role: Role,
+    /// Which secrets may be typed.
+    pub secrets: SecretAccess,
     /// What the user may use up.
     pub limits: UserLimits,
     /// From when on the token is no longer accepted.
@@ -130,6 +134,6 @@ impl Principal {
     }
 
     fn unlimited(user: UserName) -> Self {
-        Self { user, role: Role::Admin, limits: UserLimits::default(), expires: None }
+        Self { user, role: Role::Admin, secrets: SecretAccess::All, limits: UserLimits::default(), expires: None }
     }
 }

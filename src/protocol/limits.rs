@@ -26,6 +26,16 @@ pub const REPORTED_TOKENS_MAX: u64 = 1_000_000_000;
 pub const WINDOW_REQUESTS_MAX: u64 = 1_000_000;
 /// The longest text of `type`, in characters.
 pub const TEXT_CHARACTERS: usize = 16_384;
+/// The longest name of a secret.
+pub const SECRET_NAME_CHARACTERS: usize = 64;
+/// The longest secret, in characters: room for a private key in PEM, typed in a few milliseconds. Nobody else is served meanwhile.
+pub const SECRET_CHARACTERS: usize = 4096;
+/// The most secrets at a time. Each has pages of its own, and many systems let a process keep few of them in memory.
+pub const SECRETS_MAX: usize = 256;
+/// The longest time that a secret is kept or that pictures are refused: 31 days. Whoever wants more gives none.
+pub const SECRET_SECONDS_MAX: u64 = 31 * 24 * 3600;
+/// The most uses of a secret that are counted.
+pub const SECRET_USES_MAX: u32 = 1_000_000;
 /// The most keys in one chord.
 pub const CHORD_KEYS: usize = 32;
 /// The fewest points of a drag.

@@ -31,6 +31,8 @@ pub mod request;
 pub mod request_key;
 pub mod schema;
 pub mod screen;
+pub mod secret;
+pub mod secret_params;
 pub mod subscription;
 pub mod task;
 pub mod token;

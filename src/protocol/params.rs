@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::{
     action::{Action, Button, ChordText, ScrollDirection},
     error::{ErrorKind, Failure},
-    json, limits,
+    limits,
+    secret::SecretName,
     units::Coordinate,
     wire::{self, Corners, Point, Whole},
 };
@@ -237,7 +238,7 @@ impl IntoAction for TypeParams {
     fn into_action(self) -> Result<Action, Failure> {
         let text = match (self.text, self.secret) {
             (Some(text), None) => text,
-            (None, Some(name)) => return Err(secret_failure(&name)),
+            (None, Some(name)) => return SecretName::check("secret", name).map(|name| Action::TypeSecret { name }),
             _ => return Err(Failure::new(ErrorKind::InvalidParams, "type takes either `text` or `secret`")),
         };
         let characters = text.chars().count();
@@ -266,22 +267,6 @@ fn refuse_zero(text: &str, reason: &str) -> Result<(), Failure> {
         }
         None => Ok(()),
     }
-}
-
-/// Secrets come with a later version; a name that cannot be one is told first.
-fn secret_failure(name: &str) -> Failure {
-    /// The longest name of a secret, by the contract.
-    const NAME_CHARACTERS: usize = 64;
-    let valid = (1..=NAME_CHARACTERS).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    if valid {
-        return Failure::new(ErrorKind::Unsupported, "secrets are not part of this version; send `text`");
-    }
-    let name = json::clipped(name);
-    Failure::new(
-        ErrorKind::InvalidParams,
-        format!("secret = `{name}` is not 1 to 64 of the characters A-Z a-z 0-9 _ . -"),
-    )
 }
 
 impl IntoAction for KeyParams {

@@ -47,12 +47,15 @@ impl TokenTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::identity::{Role, UserLimits, UserName};
+    use crate::protocol::{
+        identity::{Role, UserLimits, UserName},
+        secret::SecretAccess,
+    };
 
     fn grant(user: &str, token: &str, role: Role, expires: Option<&str>) -> Grant {
         let user = UserName::try_from(user.to_owned()).expect("a name");
         let expires = expires.map(|expires| expires.parse().expect("a moment"));
-        let principal = Principal { user, role, limits: UserLimits::default(), expires };
+        let principal = Principal { user, role, secrets: SecretAccess::None, limits: UserLimits::default(), expires };
         Grant { sha256: TokenHash::of(token.as_bytes()), principal }
     }
 

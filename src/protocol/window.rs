@@ -113,6 +113,21 @@ impl WindowMatch {
         Ok(Self { id: None, class, title })
     }
 
+    /// The window of an id, whatever it says of itself.
+    pub const fn of_id(id: u32) -> Self {
+        Self { id: Some(id), class: None, title: None }
+    }
+
+    /// The class that is asked for.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// The part of the title that is asked for.
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
     /// Whether this is the window that is meant.
     pub fn accepts(&self, window: &SeenWindow) -> bool {
         self.id.is_none_or(|id| window.ids.contains(&id))

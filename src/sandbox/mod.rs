@@ -13,11 +13,12 @@
 //! **Landlock and evidence.** The kernel lets a process under Landlock look only at processes that are confined like it, in
 //! everything that takes the permission to trace (`ptrace(2)`, "Ptrace access mode checking"): where an application's threads
 //! sleep, its files, its program, its environment. Without these, less is known about when a screen has settled and whether
-//! a text has been read. So a second small process, the witness (`desktop/witness`), answers five questions about processes;
+//! a text has been read. So a second small process, the witness (`desktop/witness`), answers six questions about processes;
 //! it has a filter of its own, which lets it read files and nothing else, and it reads nothing that comes from outside.
 
 mod filter;
 mod limits;
+pub mod memory;
 mod places;
 mod table;
 

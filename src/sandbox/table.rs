@@ -123,6 +123,8 @@ pub(super) const TABLE: &[Row] = &[
     any(libc::SYS_munmap, BOTH, "allocations, threads that end, frames of a display that is gone"),
     any(libc::SYS_mremap, BOTH, "vectors that grow"),
     any(libc::SYS_madvise, BOTH, "the allocator and ended threads give memory back"),
+    any(libc::SYS_mlock, SERVER, "sandbox/memory: a secret is not swapped out"),
+    any(libc::SYS_munlock, SERVER, "sandbox/memory: a secret is gone"),
     any(libc::SYS_brk, BOTH, "the allocator's first arena"),
     any(libc::SYS_memfd_create, SERVER, "desktop/shm: a frame shared with the X server"),
     any(libc::SYS_ftruncate, SERVER, "desktop/shm: the frame's size; observe/usage_store: its file grows"),

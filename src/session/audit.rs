@@ -10,6 +10,8 @@ use crate::protocol::{
     audit::{AuditDetails, REDACTED},
     call::{Call, Prepared},
     control::{ControlCall, Force, LeaseCall},
+    secret::SecretCall,
+    secret_params::SecretRuleListed,
     units::Coordinate,
 };
 
@@ -68,6 +70,12 @@ fn call_details(call: &Call, keep: AuditDetails) -> Map<String, Value> {
             };
             object(json!({ "actions": actions.iter().map(named).collect::<Vec<_>>() }))
         }
+        Call::Secret(SecretCall::Put(name, secret)) => object(json!({
+            "event": "put", "secret": name, "rule": SecretRuleListed::from(&secret.rule), "uses": secret.uses,
+            "ttl_s": secret.lifetime.map(|lifetime| lifetime.as_secs()),
+        })),
+        Call::Secret(SecretCall::Forget(name)) => object(json!({ "event": "forget", "secret": name })),
+        Call::Secret(SecretCall::List) => object(json!({ "event": "list" })),
         Call::Lease(LeaseCall::Acquire(force)) => object(json!({ "force": *force == Force::Take })),
         Call::Control(call) => {
             let event = match call {
@@ -98,7 +106,7 @@ fn name(action: &Action) -> &'static str {
         Action::CursorPosition => "cursor_position",
         Action::Scroll { .. } => "scroll",
         Action::ScrollPixels { .. } => "scroll_pixels",
-        Action::Type { .. } => "type",
+        Action::Type { .. } | Action::TypeSecret { .. } => "type",
         Action::Paste { .. } => "paste",
         Action::Key { .. } => "key",
         Action::KeyDown { .. } => "key_down",
@@ -131,6 +139,7 @@ fn action_details(action: &Action, keep: AuditDetails) -> Map<String, Value> {
         Action::ScrollPixels { dx, dy, at, held: keys } => {
             json!({ "dx": dx, "dy": dy, "coordinate": place(at), "keys": held(keys) })
         }
+        Action::TypeSecret { name } => json!({ "secret": name }),
         Action::Type { text } | Action::Paste { text } => {
             json!({ "text": shown(keep, || json!(text)), "characters": text.chars().count() })
         }

@@ -10,6 +10,7 @@ pub mod lease;
 pub mod pacing;
 pub mod policy;
 pub mod registry;
+pub mod secrets;
 pub mod sliding_log;
 pub mod summary;
 pub mod tasks;

@@ -48,6 +48,7 @@ fn what(action: &Action) -> String {
         Action::MouseMove { at } => format!("to{}", place(Some(*at))),
         Action::Scroll { notches, at, held, .. } => format!("{notches} notches{}{}", place(*at), with(held.as_ref())),
         Action::ScrollPixels { dx, dy, at, held } => format!("by {dx}, {dy}{}{}", place(*at), with(held.as_ref())),
+        Action::TypeSecret { name } => format!("the secret `{name}`"),
         Action::Type { text } | Action::Paste { text } => format!("{} characters", text.chars().count()),
         Action::Key { chords: all, repeat } => format!("{}{}", chords(all), times(*repeat)),
         Action::KeyDown { chord } | Action::KeyUp { chord } => shown(chord),

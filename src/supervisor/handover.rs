@@ -1,5 +1,5 @@
-//! The first line over the socket pair, with descriptors: the line to the witness where there is one, and standard input and
-//! output where a listener needs them.
+//! The first line over the socket pair, with descriptors: the line to the witness and the source of secrets where there are such,
+//! and standard input and output where a listener needs them.
 
 use std::{
     io::{self, IoSlice, IoSliceMut, Write},
@@ -19,8 +19,8 @@ use crate::supervisor::messages::{Handover, LINE_BYTES};
 
 /// Standard input and output of `deskhand serve`.
 const STDIO_DESCRIPTORS: usize = 2;
-/// These and the line to the witness.
-const DESCRIPTORS: usize = STDIO_DESCRIPTORS + 1;
+/// These, the line to the witness and the source of secrets.
+const DESCRIPTORS: usize = STDIO_DESCRIPTORS + 2;
 /// The hand-over is a few hundred bytes: one read takes it.
 const READ_BYTES: usize = 4096;
 
@@ -38,6 +38,8 @@ pub struct StandardStreams {
 pub(super) struct Passed {
     /// The line to the witness, where the hand-over names one.
     pub witness: Option<UnixStream>,
+    /// Where secrets are read from, where the hand-over says so.
+    pub secrets: Option<OwnedFd>,
     /// The streams when a `stdio` listener is configured.
     pub streams: Option<StandardStreams>,
 }
@@ -45,20 +47,29 @@ pub(super) struct Passed {
 /// What arrived: the hand-over, the descriptors, and what came after the line.
 pub(super) type Received = (Handover, Passed, Vec<u8>);
 
-/// Sends the hand-over; `streams` are standard input and output.
+/// The descriptors that go along, in their order.
+pub(super) struct Passing<'a> {
+    /// The line to the witness.
+    pub witness: Option<BorrowedFd<'a>>,
+    /// Where secrets are read from.
+    pub secrets: Option<BorrowedFd<'a>>,
+    /// Standard input and output.
+    pub streams: Option<[BorrowedFd<'a>; STDIO_DESCRIPTORS]>,
+}
+
+/// Sends the hand-over.
 pub(super) fn send(
     mut socket: &UnixStream,
     handover: &Handover,
-    witness: Option<BorrowedFd<'_>>,
-    streams: Option<[BorrowedFd<'_>; STDIO_DESCRIPTORS]>,
+    Passing { witness, secrets, streams }: &Passing<'_>,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(handover)?;
     line.push(b'\n');
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<_> = witness.into_iter().chain(streams.into_iter().flatten()).collect();
+    let descriptors: Vec<_> = witness.iter().chain(secrets).chain(streams.iter().flatten()).copied().collect();
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return Err(io::Error::other("three descriptors do not fit the space made for three"));
+        return Err(io::Error::other("four descriptors do not fit the space made for four"));
     }
     let sent = sendmsg(socket, &[IoSlice::new(&line)], &mut control, SendFlags::NOSIGNAL)?;
     socket.write_all(&line[sent..])
@@ -94,18 +105,20 @@ pub(super) fn receive(socket: impl AsFd) -> io::Result<Received> {
     }
 }
 
-/// Sorts the descriptors, of which the first is the witness's where there is one.
+/// Sorts the descriptors.
 fn passed(handover: &Handover, mut descriptors: Vec<OwnedFd>) -> io::Result<Passed> {
     let missing = |what| io::Error::new(io::ErrorKind::InvalidData, what);
-    let witness = match (handover.witness, descriptors.is_empty()) {
-        (false, _) => None,
-        (true, false) => Some(descriptors.remove(0).into()),
-        (true, true) => return Err(missing("the line to the witness has not come along")),
+    let mut first = |is_there, what| match (is_there, descriptors.is_empty()) {
+        (false, _) => Ok(None),
+        (true, false) => Ok(Some(descriptors.remove(0))),
+        (true, true) => Err(missing(what)),
     };
+    let witness = first(handover.witness, "the line to the witness has not come along")?.map(UnixStream::from);
+    let secrets = first(handover.secrets, "the source of secrets has not come along")?;
     if descriptors.is_empty() {
-        return Ok(Passed { witness, streams: None });
+        return Ok(Passed { witness, secrets, streams: None });
     }
     let [input, output] = <[OwnedFd; STDIO_DESCRIPTORS]>::try_from(descriptors)
         .map_err(|_| missing("standard input and output come together"))?;
-    Ok(Passed { witness, streams: Some(StandardStreams { input, output }) })
+    Ok(Passed { witness, secrets, streams: Some(StandardStreams { input, output }) })
 }

@@ -30,6 +30,8 @@ pub struct Start {
     pub streams: Option<StandardStreams>,
     /// The line to the witness, where there is one.
     pub witness: Option<BlockingStream>,
+    /// Where secrets are read from, where there are such.
+    pub secrets: Option<OwnedFd>,
     /// The way to the supervisor.
     pub link: PendingLink,
 }
@@ -42,9 +44,10 @@ impl Start {
 
     /// Takes the hand-over from this end of a socket pair.
     pub fn receive_from(socket: OwnedFd) -> io::Result<Self> {
-        let (handover, Passed { witness, streams }, rest) = handover::receive(&socket)?;
+        let (handover, Passed { witness, secrets, streams }, rest) = handover::receive(&socket)?;
         let runtime_directory = handover.runtime_directory.clone();
-        Ok(Self { handover, streams, witness, link: PendingLink { socket: socket.into(), rest, runtime_directory } })
+        let link = PendingLink { socket: socket.into(), rest, runtime_directory };
+        Ok(Self { handover, streams, witness, secrets, link })
     }
 }
 

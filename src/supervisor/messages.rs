@@ -26,6 +26,8 @@ pub struct Handover {
     pub runtime_directory: PathBuf,
     /// Whether the line to a witness comes along.
     pub witness: bool,
+    /// Whether a descriptor comes along from which secrets are read.
+    pub secrets: bool,
 }
 
 /// What the supervisor says after the hand-over.

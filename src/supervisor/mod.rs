@@ -8,6 +8,7 @@ mod command;
 mod cookie;
 mod display_lock;
 pub mod handover;
+mod inherited;
 pub mod link;
 pub mod messages;
 mod probe;
@@ -49,6 +50,14 @@ use xvfb::OwnedDisplay;
 
 /// Runs `deskhand serve` until it ends. Afterwards no process and no file of it is left.
 pub fn run(settings: Settings) -> Result<Exit, Fatal> {
+    let secrets = settings.secrets_fd.map(|number| {
+        inherited::take(number).map_err(|error| {
+            Fatal::usage(format!(
+                "secrets-fd = {number} is not open: {error}; open it, as in `--secrets-fd 3 3<secrets.jsonl`"
+            ))
+        })
+    });
+    let secrets = secrets.transpose()?;
     // Watched before anything starts, so that no end and no request to stop is missed.
     let signals = Signals::install(hang_up(&settings))
         .map_err(|error| Fatal::internal(format!("cannot watch for signals: {error}")))?;
@@ -72,10 +81,17 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
     let cannot_start = |error| Fatal::internal(format!("cannot start the server: {error}; /proc must be mounted"));
     let (servers, witness) = witness::line(settings.sandbox).map_err(cannot_start)?.unzip();
     let runtime_directory = runtime.path().to_owned();
-    let handover = Handover { settings, tokens, policy, runtime_directory, witness: servers.is_some() };
-    let server = ServerProcess::start(&handover, servers.as_ref()).map_err(cannot_start)?;
-    // The server's own end alone keeps the witness.
-    drop(servers);
+    let handover = Handover {
+        settings,
+        tokens,
+        policy,
+        runtime_directory,
+        witness: servers.is_some(),
+        secrets: secrets.is_some(),
+    };
+    let server = ServerProcess::start(&handover, servers.as_ref(), secrets.as_ref()).map_err(cannot_start)?;
+    // The server's own end alone keeps the witness, and nobody else reads the secrets.
+    drop((servers, secrets));
     if let Some(end) = witness {
         witness::start(end, handover.settings.sandbox, display.for_command().xauthority).map_err(cannot_start)?;
     }

@@ -3,7 +3,10 @@
 use std::{
     ffi::OsStr,
     io::{self, Read},
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -14,7 +17,7 @@ use crate::{
     protocol::address::ListenAddress,
     supervisor::{
         child::{DeathSignal, Launch, OURSELVES, ProcessGroup},
-        handover,
+        handover::{self, Passing},
         messages::{Handover, ToServer, ToSupervisor},
     },
 };
@@ -40,7 +43,11 @@ pub(super) struct ServerProcess {
 
 impl ServerProcess {
     /// Starts it and hands the settings over.
-    pub(super) fn start(handover: &Handover, witness: Option<&UnixStream>) -> io::Result<Self> {
+    pub(super) fn start(
+        handover: &Handover,
+        witness: Option<&UnixStream>,
+        secrets: Option<&OwnedFd>,
+    ) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let stdio = handover.settings.listen.contains(&ListenAddress::Stdio);
         let group = Launch {
@@ -49,14 +56,18 @@ impl ServerProcess {
             arguments: vec!["serve-child".into()],
             environment: ALLOCATOR.map(|(name, value)| (name, value.to_owned())).into(),
             death_signal: DeathSignal::Term,
-            input: Stdio::from(std::os::fd::OwnedFd::from(theirs)),
+            input: Stdio::from(OwnedFd::from(theirs)),
             // With a `stdio` listener, standard output belongs to the host: the ready line goes to standard error.
             output: if stdio { io::stderr().into() } else { Stdio::inherit() },
         }
         .start()?;
         let (input, output) = (io::stdin(), io::stdout());
-        match handover::send(&ours, handover, witness.map(AsFd::as_fd), stdio.then(|| [input.as_fd(), output.as_fd()]))
-        {
+        let passing = Passing {
+            witness: witness.map(AsFd::as_fd),
+            secrets: secrets.map(AsFd::as_fd),
+            streams: stdio.then(|| [input.as_fd(), output.as_fd()]),
+        };
+        match handover::send(&ours, handover, &passing) {
             // It has died already; its end is seen soon and tells more.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             sent => sent?,

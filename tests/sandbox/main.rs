@@ -12,15 +12,13 @@ mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, process::Command};
 
 use support::Deskhand;
 
 /// `deskhand` with faults behind some places of the pointer.
 fn faulty() -> Command {
-    let path = PathBuf::from(env!("CARGO_BIN_EXE_deskhand")).with_file_name("examples").join("deskhand-faulty");
-    assert!(path.exists(), "{} is missing; run `cargo build --examples`", path.display());
-    Command::new(path)
+    Command::new(Deskhand::faulty())
 }
 
 /// What a server on this kernel calls its sandbox.

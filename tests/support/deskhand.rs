@@ -42,6 +42,13 @@ impl Deskhand {
         Command::new(env!("CARGO_BIN_EXE_deskhand"))
     }
 
+    /// The same program with faults that tests ask for (`tests/support/faulty.rs`).
+    pub fn faulty() -> PathBuf {
+        let path = PathBuf::from(env!("CARGO_BIN_EXE_deskhand")).with_file_name("examples").join("deskhand-faulty");
+        assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
+        path
+    }
+
     /// `serve` with its own Xvfb of a size such as `1024x768` and a free port.
     pub fn owned(size: &str) -> Self {
         Self::owned_with(size, &[])

@@ -25,10 +25,13 @@ use std::{
 
 use deskhand::{
     cli,
-    desktop::{Desktop, capture::Attendance, connection::OpenError, door::Unguarded, faults::Faults, target::Target},
+    desktop::{
+        Desktop, capture::Attendance, connection::OpenError, curtain::Curtain, door::Unguarded, faults::Faults,
+        target::Target,
+    },
     engine::server,
     plan::step::Step,
-    protocol::{policy::WindowRules, units::NativePoint},
+    protocol::units::NativePoint,
 };
 use libc::{c_int, c_long};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -66,7 +69,7 @@ fn take_away(call: c_long) {
 fn open(
     target: &Target,
     attendance: Attendance,
-    masks: Option<Arc<WindowRules>>,
+    curtain: Arc<Curtain>,
     unguarded: Unguarded,
 ) -> Result<Desktop, OpenError> {
     let opening = OPENED.fetch_add(1, Ordering::Relaxed) + 1;
@@ -83,7 +86,7 @@ fn open(
     Desktop::open_all(
         target,
         attendance,
-        masks,
+        curtain,
         unguarded,
         Faults { before_step: Some(Box::new(before_step)), ..Faults::default() },
     )

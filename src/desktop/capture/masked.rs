@@ -20,7 +20,7 @@ impl Screen {
     /// # Errors
     /// Also when it is not certain what may be seen; the frame stays as it was.
     pub(super) fn try_masked(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
-        let Self { link, ready, frame, masks, resized, method } = self;
+        let Self { link, ready, frame, masks, resized, method, .. } = self;
         let _deadline = link.within(OPERATION_TIME);
         if ready.is_none() {
             *ready = Some(set_up(link, *method, EventMask::SUBSTRUCTURE_NOTIFY)?);

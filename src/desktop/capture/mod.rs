@@ -33,6 +33,7 @@ use self::{
 use super::{
     connection::{Link, LinkError, OPERATION_TIME},
     cursor::PlacedCursor,
+    curtain::{Curtain, View},
     ended::EndSignal,
     inbox::{Inbox, Slot},
     settle::settling::{SettleRequest, Settling},
@@ -42,7 +43,6 @@ use crate::{
     protocol::{
         error::{ErrorKind, Failure},
         observe::Settled,
-        policy::WindowRules,
         units::{NativePoint, NativeSize},
         wait_for::Waited,
     },
@@ -86,6 +86,8 @@ pub struct Frame<'a> {
     pub cursor: Option<PlacedCursor>,
     /// Where the pointer was, asked for in the same round trip.
     pub pointer: NativePoint,
+    /// Whether it may be shown at all.
+    pub view: View,
     /// From the first request sent to the frame being up to date.
     pub capture_time: Duration,
 }
@@ -164,14 +166,14 @@ impl Capture {
     /// Starts the thread. It asks the display nothing until the first frame is wanted. Without its connection there are no
     /// pictures any more, so the connection's end is the end of the desktop.
     pub fn start(link: Link, method: CaptureMethod, attendance: Attendance, ended: EndSignal) -> io::Result<Self> {
-        Self::start_masked(link, method, None, attendance, ended)
+        Self::start_behind(link, method, Arc::default(), attendance, ended)
     }
 
-    /// The same, with the windows painted over that rules say.
-    pub fn start_masked(
+    /// The same, behind a curtain.
+    pub fn start_behind(
         link: Link,
         method: CaptureMethod,
-        masks: Option<Arc<WindowRules>>,
+        curtain: Arc<Curtain>,
         attendance: Attendance,
         ended: EndSignal,
     ) -> io::Result<Self> {
@@ -179,7 +181,7 @@ impl Capture {
         let last_serial = Arc::new(AtomicU64::new(0));
         let published = Arc::clone(&last_serial);
         // The shared memory is made on the thread and stays there: it cannot be sent.
-        let body = move || Worker::new(Screen::new(link, method, masks), published, attendance, ended).run(&jobs);
+        let body = move || Worker::new(Screen::new(link, method, curtain), published, attendance, ended).run(&jobs);
         thread::Builder::new().name("capture".into()).spawn(body)?;
         Ok(Self { jobs: slot, last_serial })
     }

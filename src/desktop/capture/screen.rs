@@ -1,6 +1,6 @@
 //! The screen of one display as the capture thread sees it: the link, the last frame, and whether anything was drawn since.
 
-use std::{sync::Arc, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
 use x11rb::protocol::{
     Event,
@@ -12,17 +12,18 @@ use crate::{
     desktop::{
         connection::{Link, LinkError, OPERATION_TIME},
         cursor::{self, CursorSource, PlacedCursor},
+        curtain::{Curtain, Standing, View},
         damage::{Damage, Drawn},
         inbox::{Hearing, Inbox, Next},
         last_frame::LastFrame,
         masks::Masks,
         screen_source::ScreenSource,
     },
-    protocol::{
-        policy::WindowRules,
-        units::{NativePoint, NativeSize},
-    },
+    protocol::units::{NativePoint, NativeSize},
 };
+
+/// How often a picture is taken anew because something more is to be painted over in it. Each time a secret was typed meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// What has been agreed on with the server.
 pub(super) struct Ready {
@@ -44,6 +45,10 @@ pub(super) struct Screen {
     pub(super) method: CaptureMethod,
     /// What hides windows; `None` where nothing does.
     pub(super) masks: Option<Masks>,
+    /// What must not be shown.
+    pub(super) curtain: Arc<Curtain>,
+    /// How that stood when the masks were made, and while the last frame was captured.
+    standing: Standing,
     /// `None` until the first frame is wanted.
     pub(super) ready: Option<Ready>,
     /// The root window's size when it is no longer the link's. Stays, because nothing here fits the new size.
@@ -51,9 +56,21 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(link: Link, method: CaptureMethod, masks: Option<Arc<WindowRules>>) -> Self {
-        let masks = masks.map(|rules| Masks::new(rules, link.size));
-        Self { frame: LastFrame::new(link.size), link, method, masks, ready: None, resized: None }
+    pub(super) fn new(link: Link, method: CaptureMethod, curtain: Arc<Curtain>) -> Self {
+        let standing = curtain.standing();
+        let masks = curtain.masks().map(|rules| Masks::new(rules, link.size));
+        let frame = LastFrame::new(link.size);
+        Self { frame, link, method, masks, curtain, standing, ready: None, resized: None }
+    }
+
+    /// Whether the last frame may be shown at all.
+    pub(super) const fn view(&self) -> View {
+        self.standing.view
+    }
+
+    /// Whether the last frame must not be shown, and one of this moment may be.
+    pub(super) fn has_been_uncovered(&self) -> bool {
+        self.view() == View::Closed && self.curtain.standing().view == View::Open
     }
 
     /// Waits for the next question, and for what is to be looked at without one.
@@ -88,6 +105,43 @@ impl Screen {
 
     /// Brings the frame up to date.
     pub(super) fn capture(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
+        for _ in 0..ATTEMPTS {
+            self.take_up()?;
+            let captured = self.attempt(request);
+            // What was drawn meanwhile would have painted something over that is in this one.
+            if captured.is_err() || self.curtain.standing() == self.standing {
+                return captured;
+            }
+        }
+        Err(CaptureError::Unmaskable("secrets are typed faster than the screen is looked at"))
+    }
+
+    /// Makes the masks those of this moment.
+    fn take_up(&mut self) -> Result<(), LinkError> {
+        let standing = self.curtain.standing();
+        let before = mem::replace(&mut self.standing, standing);
+        if before.version == standing.version {
+            return Ok(());
+        }
+        match (&mut self.masks, self.curtain.masks()) {
+            (None, None) => return Ok(()),
+            (Some(masks), Some(rules)) => masks.replace(rules),
+            (None, Some(rules)) => {
+                if self.ready.is_some() {
+                    let _limit = self.link.within(OPERATION_TIME);
+                    hear_of(&self.link, EventMask::SUBSTRUCTURE_NOTIFY)?;
+                }
+                self.masks = Some(Masks::new(rules, self.link.size));
+            }
+            (Some(_), None) => self.masks = None,
+        }
+        if let Some(Ready { damage: Some(damage), .. }) = &mut self.ready {
+            damage.not_seen();
+        }
+        Ok(())
+    }
+
+    fn attempt(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
         let captured = if self.masks.is_some() { self.try_masked(request) } else { self.try_capture(request) };
         if captured.is_err()
             && let Some(Ready { damage: Some(damage), .. }) = &mut self.ready
@@ -98,7 +152,7 @@ impl Screen {
     }
 
     fn try_capture(&mut self, request: FrameRequest) -> Result<Captured, CaptureError> {
-        let Self { link, ready, frame, masks, resized, method } = self;
+        let Self { link, ready, frame, masks, resized, method, .. } = self;
         let _deadline = link.within(OPERATION_TIME);
         let Ready { source, cursor, damage } = match &mut *ready {
             Some(ready) => ready,
@@ -209,8 +263,7 @@ pub(super) fn point(pointer: &QueryPointerReply) -> NativePoint {
 pub(super) fn set_up(link: &Link, method: CaptureMethod, further: EventMask) -> Result<Ready, LinkError> {
     // A server that does not answer must be noticed by a request whose failure can be repeated: x11rb takes an extension
     // for missing for ever once the question whether it is there has failed.
-    let events = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY | further);
-    link.done(link.connection.change_window_attributes(link.root, &events))?;
+    hear_of(link, further)?;
     let cursor = CursorSource::set_up(link)?;
     let damage = Damage::set_up(link)?;
     let source = match method {
@@ -218,4 +271,10 @@ pub(super) fn set_up(link: &Link, method: CaptureMethod, further: EventMask) -> 
         CaptureMethod::CoreProtocol => ScreenSource::Core,
     };
     Ok(Ready { source, cursor, damage })
+}
+
+/// Has the server tell of the screen's size, and of these further events of the root window.
+fn hear_of(link: &Link, further: EventMask) -> Result<(), LinkError> {
+    let events = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY | further);
+    link.done(link.connection.change_window_attributes(link.root, &events))
 }

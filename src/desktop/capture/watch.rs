@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::{CaptureError, Frame, FrameRequest};
 use crate::{
     desktop::{
+        curtain::View,
         evidence::Evidence,
         last_frame::LastFrame,
         settle::{ambient::Tile, history::History},
@@ -66,6 +67,8 @@ pub struct Surroundings<'a> {
     pub now: Instant,
     /// The last frame.
     pub frame: &'a LastFrame,
+    /// Whether it may be shown at all.
+    pub view: View,
     /// The applications, where they can be seen.
     pub evidence: Option<&'a mut Evidence>,
 }

@@ -145,7 +145,8 @@ impl Worker {
             Job::Nudge => {
                 let now = Instant::now();
                 self.watchers.iter_mut().for_each(|watcher| watcher.turn = Some(now));
-                Ok(())
+                // Those who show it wait for one that may be shown.
+                if self.screen.has_been_uncovered() { lost(self.look(PLAIN).as_ref().err()) } else { Ok(()) }
             }
             Job::ActionBegins(waiting) => self.action_begins(waiting),
             Job::Evidence(sender) => {
@@ -311,7 +312,8 @@ impl Worker {
     fn ask(&mut self, index: usize) -> Wish {
         let Some(watcher) = self.watchers.get_mut(index) else { return Wish::Leave };
         let (now, mut turn) = (Instant::now(), Turn::Finish);
-        let mut surroundings = Surroundings { now, frame: &self.screen.frame, evidence: self.evidence.as_mut() };
+        let mut surroundings =
+            Surroundings { now, frame: &self.screen.frame, view: self.screen.view(), evidence: self.evidence.as_mut() };
         attempt(|| turn = watcher.watch.turn(&mut surroundings));
         watcher.turn = match turn {
             Turn::WaitUntil(at) => Some(at),
@@ -359,9 +361,9 @@ const PLAIN: FrameRequest = FrameRequest { cursor: CursorOverlay::Without };
 
 fn frame(screen: &Screen, captured: Captured, capture_time: Duration) -> Result<Frame<'_>, CaptureError> {
     let pixels = screen.frame.pixels().ok_or_else(|| CaptureError::Lost("the screen has no pixels".into()))?;
-    let (serial, tiles) = (screen.frame.serial(), screen.frame.tiles());
+    let (serial, tiles, view) = (screen.frame.serial(), screen.frame.tiles(), screen.view());
     let Captured { pointer, cursor } = captured;
-    Ok(Frame { serial, pixels, tiles, cursor, pointer, capture_time })
+    Ok(Frame { serial, pixels, tiles, cursor, pointer, view, capture_time })
 }
 
 /// Whoever asked during a wait that timed out has waited long enough: nobody is to wait for several deadlines. They are taken

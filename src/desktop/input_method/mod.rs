@@ -78,6 +78,22 @@ pub fn expect_none(station: &Station, window: Window) -> Result<(), InputCause> 
     Ok(())
 }
 
+/// The framework whose engine gets the keys for a window before it does, whatever it makes of them.
+///
+/// # Errors
+/// About the connection to the display.
+pub fn in_use(station: &Station, window: Window) -> Result<Option<Framework>, LinkError> {
+    let Some(environment) = environment_of(station, window)? else { return Ok(None) };
+    let is_there = |framework: &Framework| {
+        let engine = match framework {
+            Framework::Ibus => environment.ibus_engine(),
+            Framework::Fcitx => environment.fcitx_method(),
+        };
+        environment.chooses(*framework) && engine.is_some_and(|engine| !engine.is_empty())
+    };
+    Ok(Framework::ALL.into_iter().find(is_there))
+}
+
 fn environment_of(station: &Station, window: Window) -> Result<Option<Environment>, LinkError> {
     let link = station.link();
     let Some(process) = Client::of(link, window).process_id(link)? else { return Ok(None) };

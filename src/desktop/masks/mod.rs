@@ -137,6 +137,11 @@ impl Masks {
         }
     }
 
+    /// Applies these rules from now on. What has been hidden by the others stays known.
+    pub(super) fn replace(&mut self, rules: Arc<WindowRules>) {
+        self.rules = rules;
+    }
+
     /// Takes note of what the server tells about a child of the root.
     pub(super) fn note(&mut self, link: &Link, event: &Event) {
         let (told_by, window, place) = match event {

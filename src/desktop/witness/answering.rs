@@ -40,6 +40,7 @@ fn answer_to(question: Question, cookie: Option<&Path>) -> serde_json::Result<Ve
         Question::Sockets(process) => serde_json::to_vec(&Sockets::of(process).map_err(reason)),
         Question::Place(process) => serde_json::to_vec(&place(process)),
         Question::Program(process) => serde_json::to_vec(&program(process)),
+        Question::Parent(process) => serde_json::to_vec(&parent(process)),
         Question::InputMethod { process, display } => serde_json::to_vec(&Environment::of(process, display)),
         Question::Cookie => {
             let nothing = || Err(Unread::from(&io::ErrorKind::NotFound.into()));
@@ -57,4 +58,9 @@ pub(super) fn place(process: u32) -> Option<String> {
 pub(super) fn program(process: u32) -> Option<String> {
     let path = fs::read_link(format!("/proc/{process}/exe")).ok()?;
     Some(path.to_string_lossy().into_owned())
+}
+
+pub(super) fn parent(process: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }

@@ -41,6 +41,8 @@ enum Question {
     Place(u32),
     /// Which program it is.
     Program(u32),
+    /// Which process has started it.
+    Parent(u32),
     /// Which input method it was told to use on this display, and where that is: a few variables of its environment.
     InputMethod { process: u32, display: Option<u16> },
     /// What is in the display's cookie file: the one that the witness was started with.
@@ -91,6 +93,14 @@ pub fn program(process: u32) -> Option<String> {
     match LINE.get() {
         None => answering::program(process),
         Some(line) => line.ask(Question::Program(process)).ok()?,
+    }
+}
+
+/// The process that has started a process, or has taken it over.
+pub fn parent(process: u32) -> Option<u32> {
+    match LINE.get() {
+        None => answering::parent(process),
+        Some(line) => line.ask(Question::Parent(process)).ok()?,
     }
 }
 

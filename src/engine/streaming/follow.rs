@@ -183,8 +183,9 @@ async fn windows(engine: &Engine, subscription: &Weak<Subscription>, epoch: Disp
     let geometry = Geometry::new(live.desktop.size(), known.screen, known.space);
     let lists = live.desktop.windows().follow();
     drop((known, live));
-    let event = |windows: &WindowList| Event::Windows {
-        windows: windows.iter().map(|window| information::listed(window, &geometry)).collect(),
+    let event = |windows: &WindowList| {
+        let view = engine.secrets.curtain.standing().view;
+        Event::Windows { windows: windows.iter().map(|window| information::listed(window, &geometry, view)).collect() }
     };
     relay(subscription, lists, WINDOWS_INTERVAL, event).await;
 }

@@ -17,6 +17,7 @@ use crate::{
             CaptureError, CursorOverlay, Frame, FrameRequest,
             watch::{IDLE_LOOK_INTERVAL, Look, Surroundings, Turn, Watch},
         },
+        curtain::View,
         last_frame::LastFrame,
         settle::history::History,
     },
@@ -157,6 +158,10 @@ impl Watch for FrameStream {
     }
 
     fn turn(&mut self, surroundings: &mut Surroundings<'_>) -> Turn {
+        if surroundings.view == View::Closed {
+            // Told when it is open again, with a frame that may be shown.
+            return Turn::WaitForChange;
+        }
         match self.send(surroundings.frame) {
             Progress::Waits => Turn::WaitForChange,
             Progress::Busy => Turn::WaitUntil(surroundings.now + OUTBOX_INTERVAL),

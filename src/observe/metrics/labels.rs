@@ -65,7 +65,7 @@ impl ActionKind {
                 Self::Pointer
             }
             Action::Scroll { .. } | Action::ScrollPixels { .. } => Self::Scroll,
-            Action::Type { .. } | Action::Paste { .. } => Self::Text,
+            Action::Type { .. } | Action::TypeSecret { .. } | Action::Paste { .. } => Self::Text,
             Action::Key { .. } | Action::HoldKey { .. } | Action::KeyDown { .. } | Action::KeyUp { .. } => Self::Key,
             Action::Wait { .. } => Self::Wait,
         }

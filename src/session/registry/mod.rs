@@ -29,6 +29,7 @@ use crate::protocol::{
     identity::{Principal, Role, UserName},
     request::RequestId,
     request_key::RequestKey,
+    secret::SecretAccess,
     task::TaskRule,
     usage::Used,
 };
@@ -294,6 +295,11 @@ impl Sessions {
     /// What a session may do.
     pub fn role(&self, id: SessionId) -> Option<Role> {
         self.open.get(&id).map(|session| session.principal.role)
+    }
+
+    /// Which secrets a session may have typed.
+    pub fn secrets(&self, id: SessionId) -> SecretAccess {
+        self.open.get(&id).map_or(SecretAccess::None, |session| session.principal.secrets.clone())
     }
 
     /// How often the lease has changed hands, and who has it.

@@ -111,6 +111,12 @@ impl Session {
         if consents && self.principal.role < Role::Admin {
             return Err(Failure::new(ErrorKind::Forbidden, "only an admin is asked for consent and gives it"));
         }
+        if matches!(call, Call::Secret(_)) && self.principal.role < Role::Admin {
+            return Err(Failure::new(
+                ErrorKind::Forbidden,
+                "secrets are an admin's; have one typed with `type` and its name",
+            ));
+        }
         if self.carrier == Carrier::Connection {
             return Ok(());
         }
@@ -157,6 +163,7 @@ impl Session {
             | Call::Status(_)
             | Call::Stream(_)
             | Call::Confirm(_)
+            | Call::Secret(_)
             | Call::TaskBegin(_)
             | Call::TaskEnd(_)
             | Call::Usage(UsageCall::Check(_) | UsageCall::Get) => Turn::Immediate,

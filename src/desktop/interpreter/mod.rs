@@ -1,6 +1,8 @@
 //! Carries out a gesture: asks the plan for steps with the keymap of this moment, sends them in batches, checks what they
 //! expect, and ends with a round trip.
 
+mod stepping;
+
 use std::{
     collections::BTreeSet,
     fmt,
@@ -16,15 +18,15 @@ use super::{
     connection::LinkError,
     failure::InputCause,
     faults::Faults,
-    focus::{self, Focused},
-    guard::{Guard, Holders},
-    input_method,
+    focus::Focused,
+    guard::Guard,
     keyboard::Keyboard,
     ledger::{Ledger, Pressable},
-    overtaking::{Order, Overtaking},
+    overtaking::Overtaking,
     paste::Paste,
     permit::Permit,
-    pointer::{self, Releases},
+    pointer::Releases,
+    seal::Seal,
     station::Station,
     unread::Unread,
 };
@@ -32,7 +34,7 @@ use crate::{
     plan::{
         gesture::Gesture,
         pace::paced,
-        step::{ButtonNumber, Direction, Expectation, Keycode, Page, Step},
+        step::{ButtonNumber, Direction, Keycode, Step},
     },
     protocol::{action::Button, answer::Held, units::Milliseconds},
 };
@@ -40,13 +42,6 @@ use crate::{
 /// The longest wait that is left to the server. It is exact there and costs no round trip, but a cancel does not end it;
 /// what clicks and drags wait for stays below.
 const SERVER_DELAY: Milliseconds = Milliseconds(60);
-
-/// How long the focus may take to come to a window: a window manager moves it when it has handled the click that we were
-/// told is done. Longer than openbox took on a busy machine; what has no focus at all costs this much once, and no harm.
-const FOCUS_TIME: Duration = Duration::from_millis(300);
-/// How often a key that is held for long asks whether the server still runs: with the time that an answer may take, a
-/// server that stops is told within two seconds.
-const HOLD_CHECK: Duration = Duration::from_millis(400);
 
 /// How long a page stays on somebody else's keymap after a text: so many texts in a row need one page, and the owner has the
 /// keymap back before a person would miss it. Longer than any application was seen to leave keys unread.
@@ -104,6 +99,8 @@ pub struct Interpreter {
     /// What was clicked last.
     clicks: Clicks,
     auto_repeat: AutoRepeat,
+    /// Whether the server serves us alone.
+    seal: Seal,
     /// Whether this action's input reaches its window.
     guard: Guard,
     hook: Option<StepHook>,
@@ -129,6 +126,7 @@ impl Interpreter {
             put_back_at: None,
             clicks: Clicks::default(),
             auto_repeat: AutoRepeat::default(),
+            seal: Seal::default(),
             guard: Guard::default(),
             hook: faults.before_step,
         }
@@ -160,8 +158,8 @@ impl Interpreter {
         self.focus = None;
         self.overtaking = Overtaking::default();
         self.releases = Releases::default();
-        let is_text = matches!(gesture, Gesture::Type(_));
-        let has_text = is_text || matches!(gesture, Gesture::Paste(_));
+        let is_text = gesture.types();
+        let has_text = gesture.brings_text();
         self.receivers = if has_text { Receivers::Windows } else { Receivers::WindowsAndManager };
         if is_text {
             *progress = Progress { sent: false, typed: Some(0), typed_certainly: Some(0) };
@@ -191,8 +189,11 @@ impl Interpreter {
             station.input_follows();
             None
         };
-        if matches!(gesture, Gesture::Type(_) | Gesture::Paste(_) | Gesture::Keys { .. }) {
+        if has_text || matches!(gesture, Gesture::Keys { .. }) {
             self.auto_repeat.pause(station.link())?;
+        }
+        if matches!(gesture, Gesture::Secret(_)) {
+            self.learn_before_seal(station, &steps, permit)?;
         }
         let lifted = if has_text { self.lift_modifiers(station)? } else { Vec::new() };
         progress.sent |= !lifted.is_empty();
@@ -207,11 +208,15 @@ impl Interpreter {
             answered = self.step(station, step, steps.get(index + 1), permit, progress)?;
             // Between the keys of one character nobody can say how much of the text has been typed.
             if station.hands.is_far_ahead() && (!is_text || matches!(step, Step::Typed(_))) {
-                station.answer(permit)?;
+                match self.seal {
+                    Seal::Open => station.answer(permit)?,
+                    // All or nothing: a cancel comes too late.
+                    Seal::Closed => station.hands.answer()?,
+                }
                 answered = true;
                 self.check_keymap(station, gesture, progress)?;
             }
-            if answered && is_text {
+            if answered && is_text && self.seal == Seal::Open {
                 self.check_guard(station, last, progress)?;
             }
         }
@@ -221,6 +226,7 @@ impl Interpreter {
             // Everything is sent: a cancel that comes now is too late to undo it, and saying so would be wrong.
             station.hands.answer()?;
         }
+        self.seal.open(station.link())?;
         self.guard.landed(station)?;
         self.releases.arrive(station, permit)?;
         self.clicks.end();
@@ -263,6 +269,7 @@ impl Interpreter {
 
     /// Lets others use the keyboard, and says when to put back what a text has changed.
     pub fn finish(&mut self, station: &mut Station) -> Result<(), LinkError> {
+        self.seal.open(station.link())?;
         self.put_back_at = self.keyboard.is_borrowing().then(|| Instant::now() + PUT_BACK_TIME);
         self.auto_repeat.resume(station.link())?;
         self.keyboard.finish(station)
@@ -291,180 +298,6 @@ impl Interpreter {
         }
         self.put_back_at = None;
         self.keyboard.put_back(station)
-    }
-
-    /// Carries out one step. Says whether the server has answered for everything so far.
-    fn step(
-        &mut self,
-        station: &mut Station,
-        step: &Step,
-        next: Option<&Step>,
-        permit: &Permit,
-        progress: &mut Progress,
-    ) -> Result<bool, InputCause> {
-        match step {
-            Step::Move(to) => {
-                progress.sent = true;
-                station.hands.motion(*to)?;
-            }
-            Step::Key(keycode, direction) => {
-                // Keys overtake a pointer that is frozen: a modifier must not go up before the click that it belongs to.
-                self.releases.arrive(station, permit)?;
-                progress.sent = true;
-                if *direction == Direction::Press && self.keyboard.is_paged(*keycode) {
-                    if self.remapped.contains(keycode) {
-                        self.prepare(station, permit)?;
-                    }
-                    if let Some(window) = self.focus {
-                        self.unread.note(station, window, *keycode)?;
-                    }
-                }
-                station.hands.key(*keycode, *direction)?;
-                if *direction == Direction::Press {
-                    self.guard.pressed(station.hands.last_request);
-                }
-            }
-            Step::Button(button, direction) => {
-                if *direction == Direction::Press {
-                    self.guard.button(station, permit)?;
-                }
-                progress.sent = true;
-                match direction {
-                    Direction::Press => {
-                        self.clicks.note(*button, station.hands.pointer);
-                        self.releases.forget(*button);
-                    }
-                    Direction::Release => self.releases.note(*button),
-                }
-                station.hands.button(*button, *direction)?;
-                if *direction == Direction::Press {
-                    self.guard.pressed_button(station)?;
-                }
-            }
-            Step::Delay(time) => {
-                self.guard.paused();
-                let event_follows = matches!(next, Some(Step::Move(_) | Step::Key(..) | Step::Button(..)));
-                if *time <= SERVER_DELAY && event_follows {
-                    station.hands.delay(*time);
-                } else {
-                    let until = Instant::now() + Duration::from(*time);
-                    station.answer(permit)?;
-                    while Instant::now() < until {
-                        station.wait(until.min(Instant::now() + HOLD_CHECK), permit, |_| false)?;
-                        station.answer(permit)?;
-                    }
-                    return Ok(true);
-                }
-            }
-            Step::Anew(button, presses) => {
-                if let Some(until) = self.clicks.begin(*button, station.hands.pointer, *presses) {
-                    station.wait(until, permit, |_| false)?;
-                }
-            }
-            Step::LockGroup(group) => {
-                progress.sent = true;
-                self.keyboard.lock_group(station, *group)?;
-            }
-            Step::LockModifiers(modifiers) => {
-                progress.sent = true;
-                self.keyboard.lock_modifiers(station, *modifiers)?;
-            }
-            Step::Remap(page) => {
-                self.remap(station, page, permit)?;
-                return Ok(true);
-            }
-            Step::Expect(Expectation::Pointer(place)) => {
-                pointer::arrive_at(*place, station, permit)?;
-                self.guard.at(*place);
-                return Ok(true);
-            }
-            Step::Expect(Expectation::Focus) => {
-                self.releases.arrive(station, permit)?;
-                let receivers = self.receivers;
-                let mut found = Focused::Nowhere;
-                let accepted = station.ask_until(FOCUS_TIME, permit, |station| {
-                    found = focus::focused(station.link(), &station.events.atoms)?;
-                    Ok(receivers.accept(found))
-                })?;
-                if !accepted {
-                    return Err(InputCause::FocusLost);
-                }
-                let holders = if receivers == Receivers::Windows { Holders::None } else { Holders::PopupsAndManager };
-                self.focus = self.guard.keys(station, found, holders, permit)?;
-                // Only a text says what is to arrive.
-                if let (Some(window), Some(_)) = (self.focus, progress.typed) {
-                    input_method::expect_none(station, window)?;
-                }
-                return Ok(false);
-            }
-            Step::Acknowledge => {
-                station.answer(permit)?;
-                // Only keycodes that change their meaning can be looked up wrongly.
-                if let Some(window) = self.focus.filter(|&window| self.unread.has(station, window)) {
-                    self.unread.await_one(station, window, 0, permit)?;
-                }
-                return Ok(true);
-            }
-            Step::KeepOrder => {
-                let Some(window) = self.focus else { return Ok(false) };
-                if self.overtaking.order_in(station, window)? == Order::Kept {
-                    return Ok(false);
-                }
-                station.answer(permit)?;
-                self.unread.learn(station, window, permit)?;
-                let keys = self.overtaking.unread(progress.typed.unwrap_or(0));
-                self.unread.await_one(station, window, keys, permit).map_err(|cause| match cause {
-                    // It is not the keys that are lacking here.
-                    InputCause::NoSpareKeys => InputCause::Unacknowledged,
-                    other => other,
-                })?;
-                return Ok(true);
-            }
-            Step::Typed(count) => {
-                self.guard.typed(*count);
-                progress.typed = Some(*count);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether the map is still the one that the steps were planned with. Only a text depends on every key of it.
-    fn check_keymap(
-        &mut self,
-        station: &mut Station,
-        gesture: &Gesture,
-        progress: &mut Progress,
-    ) -> Result<(), InputCause> {
-        if matches!(gesture, Gesture::Type(_)) && !self.keyboard.is_unchanged(station)? {
-            return Err(InputCause::KeymapChanged);
-        }
-        if !self.focus.is_some_and(|window| self.unread.takes_detours(station, window)) {
-            progress.typed_certainly = progress.typed;
-        }
-        Ok(())
-    }
-
-    /// Gives keycodes new meanings, once everybody who may still have them in a queue has looked up the old ones.
-    fn remap(&mut self, station: &mut Station, page: &Page, permit: &Permit) -> Result<(), InputCause> {
-        station.answer(permit)?;
-        // Here nothing is down; before the page's first key a modifier may be.
-        self.prepare(station, permit)?;
-        let keycodes = page.keys.iter().map(|key| key.keycode);
-        let gone: BTreeSet<_> = keycodes.filter(|&keycode| self.keyboard.takes_away(page, keycode)).collect();
-        self.unread.await_all_of(station, &gone, permit)?;
-        if !self.keyboard.is_unchanged(station)? {
-            return Err(InputCause::KeymapChanged);
-        }
-        self.remapped.extend(page.keys.iter().map(|key| key.keycode));
-        self.keyboard.remap(station, page)?;
-        if let Some(window) = self.focus {
-            self.unread.acknowledger.await_map(station, window, permit)?;
-        }
-        station.check(permit)
-    }
-
-    fn prepare(&mut self, station: &mut Station, permit: &Permit) -> Result<(), InputCause> {
-        self.focus.map_or(Ok(()), |window| self.unread.learn(station, window, permit))
     }
 }
 
