@@ -17,7 +17,7 @@ use x11rb::{
     cookie::VoidCookie,
     errors::{ConnectError, ConnectionError, ReplyError, ReplyOrIdError},
     protocol::{
-        Event,
+        Event, bigreq, damage, randr, record, res, shape, shm, xfixes, xinput, xkb,
         xproto::{ImageOrder, Screen, Setup, VisualClass, Window},
         xtest::{self, ConnectionExt as _},
     },
@@ -176,8 +176,8 @@ impl Link {
         let root = screen.root;
         check_screen(connection.setup(), screen, size)?;
         let failed = |error: ReplyError| request_error(error, limit);
-        if connection.extension_information(xtest::X11_EXTENSION_NAME).map_err(|error| failed(error.into()))?.is_none()
-        {
+        let is_there = know_extensions(&connection).map_err(|error| failed(error.into()))?;
+        if !is_there {
             return Err(OpenError::Extension(xtest::X11_EXTENSION_NAME));
         }
         // A hostile XGrabServer would stop every other client's requests, ours too.
@@ -197,6 +197,38 @@ impl Link {
         }
         DeadlineGuard { stream: self.connection.stream(), before }
     }
+}
+
+/// The extensions that anything here uses.
+const EXTENSIONS: [&str; 11] = [
+    bigreq::X11_EXTENSION_NAME,
+    damage::X11_EXTENSION_NAME,
+    randr::X11_EXTENSION_NAME,
+    record::X11_EXTENSION_NAME,
+    res::X11_EXTENSION_NAME,
+    shape::X11_EXTENSION_NAME,
+    shm::X11_EXTENSION_NAME,
+    xfixes::X11_EXTENSION_NAME,
+    xinput::X11_EXTENSION_NAME,
+    xkb::X11_EXTENSION_NAME,
+    xtest::X11_EXTENSION_NAME,
+];
+
+/// Asks for all of them at once, and says whether the one is there that nothing works without.
+///
+/// x11rb asks for each at its first use, and holds a lock while it waits that it takes again to read an error: a server that
+/// answers with one holds the thread for ever (x11rb 0.14, `RustConnection::extension_information` and `parse_error`; found by
+/// `tests/fuzzing`). No request that is on its way here may be answered so, and later there is nothing left to ask.
+fn know_extensions(connection: &XConnection) -> Result<bool, ConnectionError> {
+    connection.stream().note_incoming(Incoming::refuse_errors);
+    for name in EXTENSIONS {
+        connection.prefetch_extension_information(name)?;
+    }
+    for name in EXTENSIONS {
+        connection.extension_information(name)?;
+    }
+    connection.stream().note_incoming(Incoming::take_errors);
+    Ok(connection.extension_information(xtest::X11_EXTENSION_NAME)?.is_some())
 }
 
 /// Puts the earlier deadline back when it is dropped.

@@ -13,7 +13,8 @@ use std::io;
 const PACKET_BYTES: usize = 32;
 /// As many bytes of a packet tell how long it is.
 const HEADER_BYTES: usize = 8;
-/// `Reply` and `GenericEvent` have a length in units of four bytes; the bit says that another client sent it.
+/// `Error` has a length of its own, 32 bytes; `Reply` and `GenericEvent` have one in units of four bytes; the bit says that another client sent it.
+const ERROR: u8 = 0;
 const REPLY: u8 = 1;
 const GENERIC_EVENT: u8 = 35;
 const SENT: u8 = 0x80;
@@ -52,6 +53,14 @@ pub struct Incoming {
     replies: usize,
     /// How many more may come, to questions that were given up.
     late: usize,
+    errors: Errors,
+}
+
+/// Whether the server may answer with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    Taken,
+    Refused,
 }
 
 /// Where a packet begins.
@@ -66,6 +75,7 @@ impl Default for Incoming {
             events: 0,
             replies: 0,
             late: 0,
+            errors: Errors::Taken,
         }
     }
 }
@@ -74,6 +84,16 @@ impl Incoming {
     /// From now on a reply may have this many bytes more.
     pub const fn allow(&mut self, more: usize) {
         self.longest = LONGEST_REPLY.saturating_add(more);
+    }
+
+    /// From now on an error ends the connection: what is being asked has none.
+    pub const fn refuse_errors(&mut self) {
+        self.errors = Errors::Refused;
+    }
+
+    /// And from now on no longer.
+    pub const fn take_errors(&mut self) {
+        self.errors = Errors::Taken;
     }
 
     /// An event was taken in. Under a flood there is always a next one, and what was taken is no burden any more.
@@ -146,6 +166,9 @@ impl Incoming {
     /// A packet's header is complete.
     fn begin(&mut self) -> io::Result<()> {
         let [kind, _, _, _, length @ ..] = self.header;
+        if kind == ERROR && self.errors == Errors::Refused {
+            return Err(refused("the X server refuses to say which extensions it has".to_owned()));
+        }
         let more = if kind == REPLY || kind & !SENT == GENERIC_EVENT {
             usize::try_from(u32::from_ne_bytes(length)).unwrap_or(usize::MAX).saturating_mul(4)
         } else {

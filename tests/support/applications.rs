@@ -24,6 +24,11 @@ pub struct Chromium {
 impl Chromium {
     /// Starts the browser and waits for its window; `page.wait_until_ready()` waits for the rest.
     pub fn open(display: &Display, page: &Page, name: &str) -> Self {
+        Self::open_at(display, &page.url(name), &[])
+    }
+
+    /// The same at any address, with more arguments.
+    pub fn open_at(display: &Display, url: &str, arguments: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let windows = Windows::new(display);
         let mut command = Command::new("chromium");
@@ -44,7 +49,8 @@ impl Chromium {
             ])
             .arg("--start-maximized")
             .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(page.url(name));
+            .args(arguments)
+            .arg(url);
         let process = start(display, &mut command, profile.path());
         let window = windows.wait_for_class("chromium");
         Self { window, process, _profile: profile }
