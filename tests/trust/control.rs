@@ -41,6 +41,7 @@ fn an_admin_takes_the_lease_at_once_and_nothing_of_the_loser_is_held_when_that_i
     let mut equal = connect(&server, SECOND);
     assert_eq!(equal.must_fail("lease.acquire", json!({})).0, "lease_held");
     assert_eq!(equal.must_fail("lease.acquire", json!({"force": true})).0, "forbidden");
+    assert_eq!(equal.must_fail("mouse_move", json!({"coordinate": [5, 5]})).0, "lease_held", "refused, not queued");
     // One that runs, one that waits behind it, and a picture that waits for both.
     let running = loser.send("hold_key", json!({"text": "F5", "duration": 60}));
     let waiting = loser.send("left_click", json!({"coordinate": [5, 5]}));
@@ -56,6 +57,7 @@ fn an_admin_takes_the_lease_at_once_and_nothing_of_the_loser_is_held_when_that_i
     assert_eq!(loser.must_fail("left_click", json!({"coordinate": [5, 5]})).0, "stale_frame");
     loser.must("screenshot", json!({"_meta": {"observe": null}}));
     assert_eq!(loser.must("status", json!({}))["lease"]["holder"], "other");
+    assert_eq!(loser.must_fail("left_click", json!({"coordinate": [5, 5]})).0, "lease_held");
     admin.must("left_click", json!({"coordinate": [9, 9]}));
     admin.must("lease.release", json!({}));
     assert_eq!(loser.must_fail("left_click", json!({"coordinate": [5, 5]})).0, "stale_frame", "it has to look first");
