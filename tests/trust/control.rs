@@ -54,7 +54,7 @@ fn an_admin_takes_the_lease_at_once_and_nothing_of_the_loser_is_held_when_that_i
     for request in [running, waiting] {
         assert_eq!(loser.answer(request).unwrap_err()["data"]["kind"], "lease_held");
     }
-    assert_eq!(loser.must_fail("left_click", json!({"coordinate": [5, 5]})).0, "stale_frame");
+    assert_eq!(loser.must_fail("left_click", json!({"coordinate": [5, 5]})).0, "lease_held");
     loser.must("screenshot", json!({"_meta": {"observe": null}}));
     assert_eq!(loser.must("status", json!({}))["lease"]["holder"], "other");
     assert_eq!(loser.must_fail("left_click", json!({"coordinate": [5, 5]})).0, "lease_held");

@@ -55,6 +55,10 @@ impl Sessions {
                 return Ok(Admitted::Replay(outcome));
             }
         }
+        // Before what it has seen: a picture would not help whoever may not act.
+        if acts && self.lease.holder().is_some_and(|holder| holder != id) {
+            return Err(lease_held());
+        }
         session.knows_the_screen(&request.call, acts, epoch)?;
         let turn = session.turn(request);
         // Whoever stops the desktop is never told to wait.
@@ -64,9 +68,6 @@ impl Sessions {
                 ErrorKind::Overloaded,
                 format!("{} requests are in flight on this connection; wait for an answer", limits::REQUESTS_IN_FLIGHT),
             ));
-        }
-        if acts && self.lease.holder().is_some_and(|holder| holder != id) {
-            return Err(lease_held());
         }
         let takes = takes(&request.call);
         self.allowances.check(now.monotonic, &session.principal, takes)?;

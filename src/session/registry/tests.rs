@@ -220,9 +220,9 @@ fn only_who_stands_higher_takes_the_lease_by_force_and_the_loser_looks_before_it
     assert_eq!(sessions.acquire(admin, Force::Take), Ok(Some(loser)));
     assert_eq!(sessions.status(admin).0.epoch, before + 1);
     assert_eq!(sessions.acquire(admin, Force::Take), Ok(None), "it has it");
-    assert_eq!(refused(sessions.admit(now(), loser, &request(2, CLICK), FIRST)), ErrorKind::StaleFrame);
+    assert_eq!(refused(sessions.admit(now(), loser, &request(2, CLICK), FIRST)), ErrorKind::LeaseHeld);
     sessions.saw_picture(loser, DisplayEpoch(1));
-    assert_eq!(refused(sessions.admit(now(), loser, &request(2, CLICK), FIRST)), ErrorKind::StaleFrame, "not yet");
+    assert_eq!(refused(sessions.admit(now(), loser, &request(2, CLICK), FIRST)), ErrorKind::LeaseHeld, "not yet");
     assert!(sessions.release_lease(admin));
     assert_eq!(refused(sessions.admit(now(), loser, &request(2, CLICK), FIRST)), ErrorKind::StaleFrame);
     sessions.saw_picture(loser, DisplayEpoch(1));
