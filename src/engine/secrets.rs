@@ -27,7 +27,7 @@ use crate::{
         error::{ErrorKind, Failure},
         policy::WindowRules,
         request::RequestId,
-        secret::{Secret, SecretCall, SecretName, Taint},
+        secret::{Secret, SecretCall, SecretName, SecretRule, Taint},
         secret_params::{SecretListResult, SecretsResult},
     },
     sandbox,
@@ -42,6 +42,13 @@ struct Covered {
     stain: Stain,
 }
 
+/// A use of a secret that may still come about.
+#[derive(Clone, Debug)]
+struct Abandoned {
+    rule: Arc<SecretRule>,
+    slot: Arc<OnceLock<Tainted>>,
+}
+
 /// How often it is looked whether a window has gone that a secret was typed into. Nobody waits for it but pictures.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -50,6 +57,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 pub struct SecretKeeper {
     secrets: Mutex<Secrets>,
     stains: Mutex<Vec<Covered>>,
+    /// Uses for whose outcome nobody waits any more; the input thread may still get to them.
+    abandoned: Mutex<Vec<Abandoned>>,
     /// Something is to be looked at, or another time to be waited for.
     changed: Notify,
     /// What pictures do not show.
@@ -64,6 +73,7 @@ impl SecretKeeper {
         Self {
             secrets: Mutex::default(),
             stains: Mutex::default(),
+            abandoned: Mutex::default(),
             changed: Notify::default(),
             curtain: Arc::new(curtain),
             clients: clients.into(),
@@ -131,8 +141,30 @@ impl SecretKeeper {
         }
     }
 
+    /// Takes note of what has become of uses that were abandoned. Says whether some are still open.
+    fn settle_abandoned(&self) -> bool {
+        let mut settled = Vec::new();
+        let mut abandoned = lock(&self.abandoned);
+        abandoned.retain(|Abandoned { rule, slot }| {
+            // Read before the slot: once the input thread has let go of it, nothing is put there any more.
+            let is_over = Arc::strong_count(slot) == 1;
+            if let Some(Tainted { part, cover, window }) = slot.get().copied() {
+                settled.push(Covered { part, cover, stain: Stain::new(Instant::now(), rule, window) });
+                return false;
+            }
+            !is_over
+        });
+        let are_open = !abandoned.is_empty();
+        drop(abandoned);
+        for covered in settled {
+            self.cover(covered);
+        }
+        are_open
+    }
+
     /// Looks whether something can no longer be seen. Says when to look again.
     async fn look(&self, engine: &Engine) -> Option<Instant> {
+        let are_open = self.settle_abandoned();
         let windows: Vec<_> = lock(&self.stains).iter().filter_map(|covered| covered.stain.window).collect();
         let mut gone = Vec::new();
         for window in windows {
@@ -161,7 +193,8 @@ impl SecretKeeper {
             // Those who stream have waited for it.
             live.desktop.capture().nudge();
         }
-        let looks = stains.iter().any(|covered| covered.stain.window.is_some()).then_some(now + LOOK_INTERVAL);
+        let has_windows = stains.iter().any(|covered| covered.stain.window.is_some());
+        let looks = (has_windows || are_open).then_some(now + LOOK_INTERVAL);
         stains.iter().filter_map(|covered| covered.stain.until).chain(looks).min()
     }
 }
@@ -245,8 +278,9 @@ pub async fn perform(
         tainted: Arc::clone(&slot),
     };
     let gesture = Gesture::Secret(Arc::clone(&taken.text));
-    let _use = Use { context, name, taken, slot };
+    let mut used = Use { context, name, taken, slot, command: Command::UnderWay };
     let written = act::perform(context, gesture, Conditions { windows, secret: Some(permit) }, scope, text).await;
+    used.command = Command::Ended;
     recording::secret_typed(context.engine, context.client, name, written.as_ref().err());
     written
 }
@@ -257,6 +291,14 @@ struct Use<'a> {
     name: &'a SecretName,
     taken: Taken,
     slot: Arc<OnceLock<Tainted>>,
+    command: Command,
+}
+
+/// Whether the input thread has done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    UnderWay,
+    Ended,
 }
 
 impl Drop for Use<'_> {
@@ -267,6 +309,11 @@ impl Drop for Use<'_> {
             typed = Typed::Something;
             let stain = Stain::new(Instant::now(), &self.taken.rule, window);
             keeper.cover(Covered { part, cover, stain });
+        } else if self.command == Command::UnderWay {
+            typed = Typed::Something;
+            lock(&keeper.abandoned)
+                .push(Abandoned { rule: Arc::clone(&self.taken.rule), slot: Arc::clone(&self.slot) });
+            keeper.changed.notify_one();
         }
         lock(&keeper.secrets).conclude(self.name, &self.taken, typed);
     }

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "the modules of a test program are public to it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its surroundings fail, and says where")]
 
+mod browser;
 mod canaries;
 mod desk;
 mod keeping;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use x11rb::{connection::Connection as _, protocol::xproto::ConnectionExt as _};
+use x11rb::protocol::xproto::ConnectionExt as _;
 
 use super::{
     desk::{Desk, window},
@@ -25,8 +25,8 @@ fn picture_again(controller: &mut Controller) -> (Picture, Value) {
 
 fn close(desk: &Desk) {
     let connection = desk.server.display.connect();
-    connection.kill_client(desk.login.window).unwrap();
-    connection.flush().unwrap();
+    // Waited for: the server drops a client that has gone without reading what it had sent.
+    connection.kill_client(desk.login.window).unwrap().check().unwrap();
 }
 
 #[test]

@@ -54,7 +54,12 @@ pub struct Browser {
 impl Browser {
     /// Opens one of our pages and waits until it takes keys and clicks.
     pub fn open(name: &str) -> Self {
-        let desktop = Managed::start("1024x768");
+        Self::open_with(name, &[])
+    }
+
+    /// The same with more arguments of the server.
+    pub fn open_with(name: &str, arguments: &[&str]) -> Self {
+        let desktop = Managed::start_with("1024x768", arguments);
         let page = Page::serve();
         let chromium = Chromium::open(&desktop.server.display, &page, name);
         desktop.windows.wait_for_focus(chromium.window);
