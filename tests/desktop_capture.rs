@@ -3,11 +3,15 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deskhand::{
     desktop::{
         capture::{Attendance, Capture, CaptureError, CaptureMethod, CursorOverlay, FrameRequest},
+        curtain::{Cover, Curtain},
         ended::EndSignal,
     },
     image::cursor::{CursorImage, CursorPlace},
@@ -16,7 +20,7 @@ use deskhand::{
         units::NativeSize,
     },
 };
-use support::{Painter, Xvfb};
+use support::{Painter, Recorder, RecorderOptions, Xvfb};
 use x11rb::{
     connection::Connection as _,
     protocol::{
@@ -198,6 +202,30 @@ fn a_stopped_server_is_an_error_within_two_seconds_and_pictures_are_right_when_i
         let cursor = capture.with_frame(WITH_CURSOR, |frame| frame.map(|frame| frame.cursor.is_some()));
         assert_eq!(cursor.blocking_recv().unwrap(), Ok(true));
     }
+}
+
+#[test]
+fn what_was_covered_while_the_server_was_stopped_is_covered_when_it_goes_on() {
+    let display = Xvfb::start("320x240");
+    let painter = Painter::on(&display);
+    painter.fill([0, 0, 320, 240], 0x10_1010);
+    let recorder = Recorder::open_with(
+        &display.display,
+        &RecorderOptions { colour: 0xfe_01fd, rectangle: (20, 20, 100, 100), ..RecorderOptions::default() },
+    );
+    let curtain = Arc::new(Curtain::default());
+    let (attendance, ended) = (Attendance::default(), EndSignal::default());
+    let method = CaptureMethod::SharedMemory;
+    let capture = Capture::start_behind(display.link(), method, Arc::clone(&curtain), attendance, ended).unwrap();
+    assert_eq!(shoot(&capture).color(50, 50), 0xfe_01fd);
+    display.process.stop();
+    let part = curtain.draw(Cover::Window(recorder.window));
+    assert_eq!(try_shoot(&capture), Err(CaptureError::Unresponsive));
+    display.process.resume();
+    painter.link.round_trip().unwrap();
+    assert_ne!(shoot(&capture).color(50, 50), 0xfe_01fd, "the paint was forgotten with the answer");
+    curtain.open(part);
+    assert_eq!(shoot(&capture).color(50, 50), 0xfe_01fd);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The screen of one display as the capture thread sees it: the link, the last frame, and whether anything was drawn since.
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use x11rb::protocol::{
     Event,
@@ -119,12 +119,14 @@ impl Screen {
     /// Makes the masks those of this moment.
     fn take_up(&mut self) -> Result<(), LinkError> {
         let standing = self.curtain.standing();
-        let before = mem::replace(&mut self.standing, standing);
-        if before.version == standing.version {
+        if self.standing == standing {
             return Ok(());
         }
         match (&mut self.masks, self.curtain.masks()) {
-            (None, None) => return Ok(()),
+            (None, None) => {
+                self.standing = standing;
+                return Ok(());
+            }
             (Some(masks), Some(rules)) => masks.replace(rules),
             (None, Some(rules)) => {
                 if self.ready.is_some() {
@@ -138,6 +140,8 @@ impl Screen {
         if let Some(Ready { damage: Some(damage), .. }) = &mut self.ready {
             damage.not_seen();
         }
+        // Last: a server that does not answer here is asked again.
+        self.standing = standing;
         Ok(())
     }
 
