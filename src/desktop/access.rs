@@ -5,6 +5,7 @@ use x11rb::protocol::xproto::Window;
 
 use super::{
     connection::{Link, LinkError},
+    curtain::View,
     failure::InputCause,
     focus::Focused,
     grabs::Client,
@@ -29,6 +30,8 @@ pub struct Targets<'a> {
     pub expected: Option<&'a WindowMatch>,
     /// The policy's rules; `None` for none.
     pub rules: Option<&'a WindowRules>,
+    /// Whether a refusal may name a window by its title.
+    pub view: View,
 }
 
 /// Whether input may reach a window; if not, why.
@@ -37,7 +40,7 @@ pub type Verdict = Result<(), InputCause>;
 impl<'a> Targets<'a> {
     /// Those of a permit.
     pub fn of(permit: &'a Permit) -> Self {
-        Self { expected: permit.expect_window.as_deref(), rules: permit.windows.as_deref() }
+        Self { expected: permit.expect_window.as_deref(), rules: permit.windows.as_deref(), view: permit.view }
     }
 
     /// Without the one that is expected: that is looked at once, before anything is sent.
@@ -95,20 +98,26 @@ impl<'a> Targets<'a> {
         if let Some(wanted) = self.expected
             && !found.iter().any(|window| wanted.accepts(window))
         {
-            return Ok(Err(mismatch(place, found.first())));
+            return Ok(Err(mismatch(place, found.first(), self.view)));
         }
-        self.rules.map_or(Ok(Ok(())), |rules| allowed(link, rules, place, found))
+        self.rules.map_or(Ok(Ok(())), |rules| allowed(link, rules, place, found, self.view))
     }
 }
 
 const FOCUS: &str = "with the keyboard focus";
 
 /// One that is denied denies all, and one that is allowed is enough.
-fn allowed(link: &Link, rules: &WindowRules, place: &str, found: &[SeenWindow]) -> Result<Verdict, LinkError> {
+fn allowed(
+    link: &Link,
+    rules: &WindowRules,
+    place: &str,
+    found: &[SeenWindow],
+    view: View,
+) -> Result<Verdict, LinkError> {
     let mut access = rules.unmatched();
     for window in found {
         let executable = if rules.ask_executables() { executable(link, window)? } else { Executable::Hidden };
-        let described = describe(window);
+        let described = describe(window, view);
         match rules.input(window, &executable) {
             Judgement::Allowed => access = Access::Allowed,
             Judgement::Unmatched => {}
@@ -130,7 +139,7 @@ fn allowed(link: &Link, rules: &WindowRules, place: &str, found: &[SeenWindow]) 
     if access == Access::Allowed {
         return Ok(Ok(()));
     }
-    let what = found.first().map_or_else(|| "no window of a program".to_owned(), describe);
+    let what = found.first().map_or_else(|| "no window of a program".to_owned(), |window| describe(window, view));
     Ok(Err(InputCause::Forbidden(format!(
         "what is {place} is {what}, and no [[window]] rule of the policy allows that; nothing was sent to it"
     ))))
@@ -147,17 +156,21 @@ pub(super) fn executable(link: &Link, window: &SeenWindow) -> Result<Executable,
     })
 }
 
-pub(super) fn describe(window: &SeenWindow) -> String {
-    let title: String = window.title.chars().take(SHOWN).collect();
+/// A window in words. A title may show what must not be seen.
+pub(super) fn describe(window: &SeenWindow, view: View) -> String {
     let [instance, class] = window.class.each_ref().map(|name| name.chars().take(SHOWN).collect::<String>());
+    let title: String = match view {
+        View::Open => window.title.chars().take(SHOWN).collect(),
+        View::Closed => return format!("one of class \"{instance}\", \"{class}\""),
+    };
     format!("\"{title}\" of class \"{instance}\", \"{class}\"")
 }
 
-fn mismatch(place: &str, found: Option<&SeenWindow>) -> InputCause {
+fn mismatch(place: &str, found: Option<&SeenWindow>, view: View) -> InputCause {
     InputCause::TargetMismatch(match found {
         Some(window) => format!(
             "the window {place} is {}, not the expected one; nothing was sent; look at the screen again",
-            describe(window)
+            describe(window, view)
         ),
         None if place == FOCUS => {
             "no window has the keyboard focus, but one was expected; nothing was sent; click into it first".to_owned()

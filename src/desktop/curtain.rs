@@ -3,10 +3,7 @@
 //! The input thread draws it before the first key of a secret goes out, while it holds the X server; whoever takes pixels looks
 //! before and after. So a picture that shows a secret was taken when the curtain was drawn, and is told apart.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use x11rb::protocol::xproto::Window;
 
@@ -32,9 +29,14 @@ pub struct Part(u64);
 #[derive(Debug, Default)]
 pub struct Curtain {
     policy: Option<Arc<WindowRules>>,
-    parts: Mutex<Vec<(Part, Cover)>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    parts: Vec<(Part, Cover)>,
     /// Counts the changes.
-    version: AtomicU64,
+    version: u64,
 }
 
 /// How the curtain stands.
@@ -64,34 +66,32 @@ impl Curtain {
 
     /// Covers something more, from now on.
     pub fn draw(&self, cover: Cover) -> Part {
-        let mut parts = self.lock();
-        let part = Part(self.version.load(Ordering::Acquire) + 1);
-        parts.push((part, cover));
-        self.version.store(part.0, Ordering::Release);
+        let mut state = self.lock();
+        state.version += 1;
+        let part = Part(state.version);
+        state.parts.push((part, cover));
         part
     }
 
     /// Covers that no longer.
     pub fn open(&self, part: Part) {
-        let mut parts = self.lock();
-        parts.retain(|(other, _)| *other != part);
-        self.version.fetch_add(1, Ordering::AcqRel);
+        let mut state = self.lock();
+        state.version += 1;
+        state.parts.retain(|(other, _)| *other != part);
     }
 
     /// How it stands now.
     pub fn standing(&self) -> Standing {
-        let parts = self.lock();
-        let is_closed = parts.iter().any(|(_, cover)| *cover == Cover::Everything);
-        Standing {
-            version: self.version.load(Ordering::Acquire),
-            view: if is_closed { View::Closed } else { View::Open },
-        }
+        let state = self.lock();
+        let is_closed = state.parts.iter().any(|(_, cover)| *cover == Cover::Everything);
+        Standing { version: state.version, view: if is_closed { View::Closed } else { View::Open } }
     }
 
     /// Which windows are painted over; `None` where none is.
     pub fn masks(&self) -> Option<Arc<WindowRules>> {
         let windows: Vec<_> = self
             .lock()
+            .parts
             .iter()
             .filter_map(|(_, cover)| if let Cover::Window(window) = cover { Some(mask(*window)) } else { None })
             .collect();
@@ -102,9 +102,9 @@ impl Curtain {
         Some(Arc::new(WindowRules(windows.into_iter().chain(known).collect())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Part, Cover)>> {
-        // Every change is one insertion or removal.
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in between can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

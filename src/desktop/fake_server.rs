@@ -7,12 +7,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use x11rb::{
-    protocol::xproto::{Depth, Format, ImageOrder, Screen, Setup, VisualClass, Visualtype},
-    x11_utils::Serialize as _,
-};
+use x11rb::protocol::xproto::Setup;
 
-use super::connection::{Link, OPERATION_TIME, OpenError};
+pub(super) use super::fake_setup::setup;
+use super::{
+    connection::{Link, OPERATION_TIME, OpenError},
+    fake_setup::introduction,
+};
 
 /// The opcode that every extension gets, as if it were the only one: XTEST in the tests that look at bytes.
 pub(super) const EXTENSION: u8 = 130;
@@ -65,41 +66,6 @@ impl FakeServer {
     }
 }
 
-/// A setup that we take: 1024×768, depth 24.
-pub(super) fn setup() -> Setup {
-    let visual = Visualtype {
-        visual_id: 0x21,
-        class: VisualClass::TRUE_COLOR,
-        bits_per_rgb_value: 8,
-        colormap_entries: 256,
-        red_mask: 0x00ff_0000,
-        green_mask: 0x0000_ff00,
-        blue_mask: 0x0000_00ff,
-    };
-    let screen = Screen {
-        root: 0x111,
-        width_in_pixels: 1024,
-        height_in_pixels: 768,
-        root_visual: 0x21,
-        root_depth: 24,
-        allowed_depths: vec![Depth { depth: 24, visuals: vec![visual] }],
-        ..Screen::default()
-    };
-    Setup {
-        status: 1,
-        protocol_major_version: 11,
-        resource_id_base: 0x0020_0000,
-        resource_id_mask: 0x001f_ffff,
-        maximum_request_length: u16::MAX,
-        image_byte_order: ImageOrder::LSB_FIRST,
-        pixmap_formats: vec![Format { depth: 24, bits_per_pixel: 32, scanline_pad: 32 }],
-        min_keycode: 8,
-        max_keycode: 255,
-        roots: vec![screen],
-        ..Setup::default()
-    }
-}
-
 fn serve(mut stream: UnixStream, setup: &Setup, answers: &Answers, requests: &Sender<Vec<u8>>) {
     let mut hello = [0; 12];
     stream.read_exact(&mut hello).unwrap();
@@ -107,10 +73,7 @@ fn serve(mut stream: UnixStream, setup: &Setup, answers: &Answers, requests: &Se
     let mut authorization = vec![0; padded([hello[6], hello[7]]) + padded([hello[8], hello[9]])];
     stream.read_exact(&mut authorization).unwrap();
     requests.send([&hello[..], &authorization].concat()).unwrap();
-    let mut introduction = setup.serialize();
-    let length = u16::try_from((introduction.len() - 8) / 4).unwrap();
-    introduction[6..8].copy_from_slice(&length.to_ne_bytes());
-    stream.write_all(&introduction).unwrap();
+    stream.write_all(&introduction(setup)).unwrap();
     let mut sequence = 0_u16;
     let mut header = [0; 4];
     while stream.read_exact(&mut header).is_ok() {

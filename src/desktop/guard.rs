@@ -11,6 +11,7 @@ use x11rb::{
 use super::{
     access::Targets,
     connection::{LinkError, OPERATION_TIME},
+    curtain::View,
     failure::InputCause,
     focus::{self, Focused},
     focus_watch::{Broken, FocusWatch},
@@ -51,6 +52,8 @@ pub struct Guard {
     watch: Option<FocusWatch>,
     /// The policy's rules about windows; `None` for none.
     rules: Option<Arc<WindowRules>>,
+    /// Whether titles may be told.
+    view: View,
     /// The window that had the focus when it was found to be one that may have the keys.
     expected: Option<Window>,
     /// The pointer was free, or its holder is who the click is for.
@@ -72,7 +75,7 @@ impl Guard {
     /// # Errors
     /// [`InputCause::TargetMismatch`], [`InputCause::Forbidden`].
     pub fn begin(station: &mut Station, gesture: &Gesture, permit: &Permit) -> Result<Self, InputCause> {
-        let mut guard = Self { rules: permit.windows.clone(), ..Self::default() };
+        let mut guard = Self { rules: permit.windows.clone(), view: permit.view, ..Self::default() };
         let targets = match gesture {
             Gesture::ReleaseButton(_) | Gesture::ReleaseKeys(_) => Targets::of(permit).expected_only(),
             _ => Targets::of(permit),
@@ -219,7 +222,7 @@ impl Guard {
         }
         if let Some(rules) = &self.rules {
             // The window may have come after the first look, also because the pointer has.
-            let targets = Targets { expected: None, rules: Some(rules) };
+            let targets = Targets { expected: None, rules: Some(rules), view: self.view };
             expect_pointer(station, self.place, targets)?;
         }
         if let Some(place) = self.place {
@@ -304,7 +307,8 @@ impl Guard {
             None => match &self.rules {
                 // What came of the last character is for the next action.
                 Some(rules) if !is_at_end => {
-                    Targets { expected: None, rules: Some(rules) }.around(station.link(), watch.window())?
+                    let targets = Targets { expected: None, rules: Some(rules), view: self.view };
+                    targets.around(station.link(), watch.window())?
                 }
                 _ => Ok(()),
             },

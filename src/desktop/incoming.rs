@@ -218,6 +218,18 @@ mod tests {
         packet
     }
 
+    #[test]
+    fn an_error_ends_the_connection_only_while_none_may_come() {
+        let mut incoming = Incoming::default();
+        incoming.refuse_errors();
+        assert!(count(&mut incoming, &reply(1)).is_ok());
+        assert!(count(&mut incoming, &packet(ERROR, 0)).is_err());
+        let mut incoming = Incoming::default();
+        incoming.refuse_errors();
+        incoming.take_errors();
+        assert!(count(&mut incoming, &packet(ERROR, 0)).is_ok());
+    }
+
     fn reply(units: u32) -> Vec<u8> {
         let mut reply = packet(REPLY, units);
         reply.resize(PACKET_BYTES + 4 * units as usize, 0xff);

@@ -31,6 +31,8 @@ pub mod evidence;
 pub mod failure;
 #[cfg(test)]
 mod fake_server;
+#[cfg(test)]
+mod fake_setup;
 pub mod faults;
 pub mod focus;
 pub mod focus_watch;

@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -17,11 +17,12 @@ use rustix::{
 };
 
 use tokio::sync::Notify;
+use x11rb::protocol::xproto::Window;
 
-use super::seal::SecretPermit;
+use super::curtain::{Cover, Curtain, Part, View};
 use crate::{
     plan::bounds::Bounds,
-    protocol::{policy::WindowRules, units::Milliseconds, window::WindowMatch},
+    protocol::{policy::WindowRules, secret::SecretRule, units::Milliseconds, window::WindowMatch},
 };
 
 /// A descriptor that makes `poll` return. Cloning shares it.
@@ -117,8 +118,34 @@ pub struct Permit {
     pub bounds: Option<Arc<Bounds>>,
     /// What a secret that it types needs; `None` for anything else.
     pub secret: Option<SecretPermit>,
+    /// Whether windows may be told of by their titles.
+    pub view: View,
     /// A pause after each character of a text but the last.
     pub pace: Option<Milliseconds>,
+}
+
+/// Under which conditions a secret may be typed, and what becomes of pictures.
+#[derive(Clone, Debug)]
+pub struct SecretPermit {
+    /// Where.
+    pub rule: Arc<SecretRule>,
+    /// The executables of programs that may be connected beside the window's own.
+    pub clients: Arc<[String]>,
+    /// What pictures do not show.
+    pub curtain: Arc<Curtain>,
+    /// What was covered because of it, as soon as it is.
+    pub tainted: Arc<OnceLock<Tainted>>,
+}
+
+/// What has been covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tainted {
+    /// By this part.
+    pub part: Part,
+    /// How.
+    pub cover: Cover,
+    /// Because of this window.
+    pub window: Window,
 }
 
 #[cfg(test)]

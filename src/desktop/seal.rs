@@ -1,7 +1,5 @@
 //! A secret's keys: sent while the X server serves nobody else, after a last look at where they go and who could read them.
 
-use std::sync::{Arc, OnceLock};
-
 use x11rb::{
     connection::Connection as _,
     protocol::xproto::{ConnectionExt as _, Window},
@@ -11,12 +9,12 @@ use super::{
     access::{self, Targets},
     confinement,
     connection::{Link, LinkError},
-    curtain::{Cover, Curtain, Part},
+    curtain::{Cover, View},
     failure::InputCause,
     focus::{self, Focused},
     grabs::{self, Device},
     input_method,
-    permit::Permit,
+    permit::{Permit, SecretPermit, Tainted},
     station::Station,
     toplevel,
 };
@@ -25,30 +23,6 @@ use crate::protocol::{
     secret::{Confinement, SecretRule, Taint},
     window::SeenWindow,
 };
-
-/// Under which conditions a secret may be typed, and what becomes of pictures.
-#[derive(Clone, Debug)]
-pub struct SecretPermit {
-    /// Where.
-    pub rule: Arc<SecretRule>,
-    /// The executables of programs that may be connected beside the window's own.
-    pub clients: Arc<[String]>,
-    /// What pictures do not show.
-    pub curtain: Arc<Curtain>,
-    /// What was covered because of it, as soon as it is.
-    pub tainted: Arc<OnceLock<Tainted>>,
-}
-
-/// What has been covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tainted {
-    /// By this part.
-    pub part: Part,
-    /// How.
-    pub cover: Cover,
-    /// Because of this window.
-    pub window: Window,
-}
 
 /// Whether the server serves us alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +81,7 @@ pub(super) fn verify(
     Targets::of(permit).around(link, window)??;
     let found = toplevel::around(link, window)?;
     let Some(top) = found.first() else { return Err(InputCause::FocusLost) };
-    fits(link, top, &secret.rule)?;
+    fits(link, top, &secret.rule, permit.view)?;
     if grabs::is_grabbed(station, Device::Keyboard)? {
         return Err(InputCause::InputGrabbed { device: Device::Keyboard, process: None });
     }
@@ -128,10 +102,10 @@ pub(super) fn verify(
 }
 
 /// Whether a window is one that a rule allows. Not what it came out of, as for other input: the keys go into this one.
-fn fits(link: &Link, top: &SeenWindow, rule: &SecretRule) -> Result<(), InputCause> {
+fn fits(link: &Link, top: &SeenWindow, rule: &SecretRule, view: View) -> Result<(), InputCause> {
     let is_meant = rule.window.as_ref().is_none_or(|wanted| wanted.accepts(top));
     let refused = |why: &str| {
-        let described = access::describe(top);
+        let described = access::describe(top, view);
         Err(InputCause::TargetMismatch(format!(
             "the window with the keyboard focus is {described}, {why}; nothing was typed; click into the one that it is for"
         )))

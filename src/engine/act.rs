@@ -11,8 +11,7 @@ use super::{
 use crate::{
     desktop::{
         failure::{InputCause, InputError},
-        permit::Permit,
-        seal::SecretPermit,
+        permit::{Permit, SecretPermit},
     },
     plan::{fit::Geometry, gesture::Gesture},
     protocol::{
@@ -109,6 +108,7 @@ fn permit(context: &Context<'_>, Conditions { windows, secret }: Conditions) -> 
         expect_window: meta.expect_window.clone(),
         windows,
         secret,
+        view: context.engine.secrets.curtain.standing().view,
         bounds: policy.and_then(Rulebook::bounds).cloned(),
         pace: meta.pace,
     }

@@ -15,7 +15,7 @@ use super::{
     outcome::Reply,
     recording, replay,
     roster::{Eviction, Member},
-    run, secrets,
+    run,
     state::Engine,
     streaming::Subscriptions,
 };
@@ -236,14 +236,10 @@ impl Shared {
     }
 
     fn answer_at_once(&self, prepared: Prepared, received: Instant) {
-        if let Some(answered) = control::task(&self.engine, &self.client, &prepared) {
+        if let Some(answered) = control::at_once(&self.engine, &self.client, &prepared) {
             self.engine.record(&self.client, &prepared.meta, &answered);
             self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
             return self.answer(&prepared.id, answered);
-        }
-        if let Some(answered) = secrets::call(&self.engine, &self.client, &prepared) {
-            self.engine.metrics.answered(ActionKind::Control, Answered::of(&answered), received.elapsed());
-            return self.answer(&prepared.id, answered.map(Reply::text));
         }
         let Prepared { id, call, meta, .. } = prepared;
         let kind = ActionKind::of(&call);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{client::Client, outcome::Reply, recording, roster::Eviction, state::Engine};
+use super::{client::Client, outcome::Reply, recording, roster::Eviction, secrets, state::Engine};
 use crate::{
     observe::metrics::TaskStatus,
     protocol::{
@@ -74,14 +74,16 @@ pub fn consent(engine: &Engine, client: &Client, id: &RequestId, answer: Confirm
     Ok(answer_text::result(id, &serde_json::json!({})))
 }
 
-/// `task.begin` and `task.end`; `None` for any other request.
-pub fn task(engine: &Engine, client: &Client, request: &Prepared) -> Option<Result<Reply, Failure>> {
+/// What changes something and is answered where it arrives: tasks and secrets. `None` for any other request.
+pub fn at_once(engine: &Engine, client: &Client, request: &Prepared) -> Option<Result<Reply, Failure>> {
+    let refused = |failure: &Failure| recording::refused(engine, client, request, failure);
     let answered = match &request.call {
-        Call::TaskBegin(said) => begin_task(engine, client, request, said),
-        Call::TaskEnd(said) => end_task(engine, client, request, said),
+        Call::TaskBegin(said) => begin_task(engine, client, request, said).inspect_err(refused),
+        Call::TaskEnd(said) => end_task(engine, client, request, said).inspect_err(refused),
+        Call::Secret(call) => secrets::call(engine, client, request, call),
         _ => return None,
     };
-    Some(answered.map(Reply::text).inspect_err(|failure| recording::refused(engine, client, request, failure)))
+    Some(answered.map(Reply::text))
 }
 
 fn begin_task(engine: &Engine, client: &Client, request: &Prepared, said: &TaskBegin) -> Result<String, Failure> {

@@ -78,6 +78,10 @@ struct Order {
 /// Why there is none.
 pub async fn picture(context: &Context<'_>, view: View, scope: Scope, text: String) -> Result<Written, Failure> {
     let wait = observation::before_picture(context, scope)?;
+    if wait.as_ref().is_none_or(|(wait, _)| wait.image == ObservedImage::Sent) {
+        // Nobody waits for what is refused anyway.
+        context.engine.secrets.expect_view()?;
+    }
     if let Some((_, Since::Now(_))) = wait {
         context.wait_for(context.live.desktop.capture().before_action()).await?;
     }
@@ -110,6 +114,7 @@ pub async fn awaited(
     wait: Option<AwaitRequest>,
     text: String,
 ) -> Result<Written, Failure> {
+    context.engine.secrets.expect_view()?;
     let order = order(context, Some(view), Acted::default(), text);
     let answer = |frame: &Frame<'_>, waited, order| {
         STUDIO.with_borrow_mut(|studio| write(studio, frame, None, Order { waited: Some(waited), ..order }))

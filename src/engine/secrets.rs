@@ -18,12 +18,12 @@ use super::{
 use crate::{
     desktop::{
         curtain::{Cover, Curtain, Part, View},
-        seal::{SecretPermit, Tainted},
+        permit::{SecretPermit, Tainted},
     },
     plan::gesture::Gesture,
     protocol::{
         answer_text,
-        call::{Call, Prepared},
+        call::Prepared,
         error::{ErrorKind, Failure},
         policy::WindowRules,
         request::RequestId,
@@ -221,12 +221,14 @@ pub fn tainted() -> Failure {
     .hint("actions run; ask for no picture with them, and try again")
 }
 
-/// `secret.put`, `secret.forget` and `secret.list`; `None` for any other request.
-pub fn call(engine: &Engine, client: &Client, request: &Prepared) -> Option<Result<String, Failure>> {
-    let Call::Secret(call) = &request.call else { return None };
+/// `secret.put`, `secret.forget` and `secret.list`.
+///
+/// # Errors
+/// `audit_unavailable`, `overloaded`, `not_found`.
+pub fn call(engine: &Engine, client: &Client, request: &Prepared, call: &SecretCall) -> Result<String, Failure> {
     let answered = engine.audit.permits().and_then(|()| carry_out(engine, &request.id, call));
     recording::secret(engine, client, request, answered.as_ref().err());
-    Some(answered)
+    answered
 }
 
 fn carry_out(engine: &Engine, id: &RequestId, call: &SecretCall) -> Result<String, Failure> {
@@ -266,7 +268,6 @@ pub async fn perform(
     scope: Scope,
     text: String,
 ) -> Result<Written, Failure> {
-    check(context, name)?;
     let keeper = &context.engine.secrets;
     let access = context.engine.sessions().secrets(context.client.id);
     let taken = lock(&keeper.secrets).take(Instant::now(), name, &access)?;

@@ -28,7 +28,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// # Errors
 /// Which line cannot be used and why, without anything of the line.
 pub(super) fn read(source: OwnedFd, keeper: &SecretKeeper) -> Result<(), Fatal> {
-    let text = contents(source).map_err(|error| Fatal::usage(format!("secrets-fd cannot be read: {error}")))?;
+    let unreadable = |problem: &dyn std::fmt::Display| Fatal::usage(format!("secrets-fd cannot be read: {problem}"));
+    let bytes = contents(source).map_err(|error| unreadable(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
     let mut kept = 0;
     for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
         let wrong = |problem: String| Fatal::usage(format!("secrets-fd: line {number}: {problem}"));
@@ -44,7 +46,7 @@ pub(super) fn read(source: OwnedFd, keeper: &SecretKeeper) -> Result<(), Fatal> 
 }
 
 /// All of it, in memory that is never moved and wiped at the end.
-fn contents(source: OwnedFd) -> io::Result<Zeroizing<String>> {
+fn contents(source: OwnedFd) -> io::Result<Zeroizing<Vec<u8>>> {
     let deadline = Instant::now() + SOURCE_TIME;
     let mut file = File::from(source);
     let mut bytes = Zeroizing::new(vec![0_u8; SOURCE_BYTES]);
@@ -69,6 +71,6 @@ fn contents(source: OwnedFd) -> io::Result<Zeroizing<String>> {
             read => length += read,
         }
     }
-    let text = std::str::from_utf8(&bytes[..length]).map_err(|_| io::Error::other("it is not UTF-8"))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    bytes.truncate(length);
+    Ok(bytes)
 }

@@ -13,7 +13,7 @@ use super::{
     outcome::Reply,
     recording, replay,
     roster::{Eviction, Member},
-    run, secrets,
+    run,
     state::Engine,
     tickets,
 };
@@ -209,12 +209,9 @@ impl OneRequest {
         self.unrecorded = Some(prepared.clone());
         let answered = if turn == Turn::Immediate {
             let begun = Instant::now();
-            let answered = match control::task(&engine, client, &prepared) {
+            let answered = match control::at_once(&engine, client, &prepared) {
                 Some(answered) => answered,
-                None => match secrets::call(&engine, client, &prepared) {
-                    Some(answered) => answered.map(Reply::text),
-                    None => at_once(&engine, client, &prepared).map(Reply::text),
-                },
+                None => at_once(&engine, client, &prepared).map(Reply::text),
             };
             engine.metrics.answered(ActionKind::of(&prepared.call), Answered::of(&answered), begun.elapsed());
             answered

@@ -27,59 +27,12 @@ impl std::fmt::Debug for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        // serde's own visitors repeat what they did not expect.
-        impl<'de> de::Visitor<'de> for Text {
-            type Value = Value;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a text")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value(Zeroizing::new(text.to_owned())))
-            }
-
-            fn visit_string<E>(self, text: String) -> Result<Value, E> {
-                Ok(Value(Zeroizing::new(text)))
-            }
-
-            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Value, E> {
-                Err(no_text())
-            }
-
-            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Value, E> {
-                Err(no_text())
-            }
-
-            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Value, E> {
-                Err(no_text())
-            }
-
-            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Value, E> {
-                Err(no_text())
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-                Err(no_text())
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
-                Err(no_text())
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
-                Err(no_text())
-            }
+        // Of any kind first: serde's own readers repeat what they did not expect.
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(Self(Zeroizing::new(text))),
+            _ => Err(de::Error::custom("it must be a text in quotes")),
         }
-
-        deserializer.deserialize_any(Text)
     }
-}
-
-fn no_text<E: de::Error>() -> E {
-    E::custom("it must be a text in quotes")
 }
 
 /// The parameters of `secret.put`.
@@ -98,31 +51,40 @@ pub struct SecretPutParams {
     pub uses: Option<Whole>,
 }
 
-/// Where a secret may be typed: everything that is given must hold, and something must be given.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// Where a secret may be typed: everything that is given must hold, and something must be given. What is told of a secret has
+/// the same form, with the defaults filled in.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRuleParams {
     /// Equal to the instance or class of the window's `WM_CLASS`, case ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
     /// Contained in its title, which the application chooses, and a web page in turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The path of the executable of its process.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub executable: Option<String>,
     /// Types also while other programs are connected to the display, all of which can read the keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_unconfined: Option<bool>,
     /// What becomes of pictures afterwards; `refuse` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub taint: Option<Taint>,
     /// Until when; until the window is gone when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clear: Option<Object<ClearParams>>,
 }
 
 /// When pictures come again: at the first of what is given.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClearParams {
     /// So many seconds after the secret was typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after_s: Option<Whole>,
     /// When the window that it was typed into is no longer there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub window_gone: Option<bool>,
 }
 
@@ -227,7 +189,7 @@ pub struct SecretListed {
     /// Its name.
     pub name: SecretName,
     /// Where it may be typed, and what follows.
-    pub rule: SecretRuleListed,
+    pub rule: SecretRuleParams,
     /// How long it is still kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_s: Option<u64>,
@@ -236,50 +198,22 @@ pub struct SecretListed {
     pub uses: Option<u32>,
 }
 
-/// A rule as `secret.put` takes it.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct SecretRuleListed {
-    /// Of the window.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub class: Option<String>,
-    /// Of the window.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// Of its process.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub executable: Option<String>,
-    /// Whether others may be connected.
-    pub allow_unconfined: bool,
-    /// What becomes of pictures.
-    pub taint: Taint,
-    /// Until when.
-    pub clear: ClearListed,
-}
-
-/// When pictures come again.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ClearListed {
-    /// So many seconds after the secret was typed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after_s: Option<u64>,
-    /// When the window is gone.
-    pub window_gone: bool,
-}
-
-impl From<&SecretRule> for SecretRuleListed {
+impl From<&SecretRule> for SecretRuleParams {
     fn from(rule: &SecretRule) -> Self {
         let SecretRule { window, executable, confinement, taint, clearing } = rule;
         let of_window = |part: fn(&WindowMatch) -> Option<&str>| window.as_ref().and_then(part).map(str::to_owned);
+        // Put in as whole seconds, of which there are not too many.
+        let seconds = |time: Duration| Whole(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
         Self {
             class: of_window(WindowMatch::class),
             title: of_window(WindowMatch::title),
             executable: executable.clone(),
-            allow_unconfined: *confinement == Confinement::NotRequired,
-            taint: *taint,
-            clear: ClearListed {
-                after_s: clearing.after.map(|after| after.as_secs()),
-                window_gone: clearing.window_gone,
-            },
+            allow_unconfined: Some(*confinement == Confinement::NotRequired),
+            taint: Some(*taint),
+            clear: Some(Object(ClearParams {
+                after_s: clearing.after.map(seconds),
+                window_gone: Some(clearing.window_gone),
+            })),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, marker::PhantomData, ops::RangeInclusive, time::Duration}
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
@@ -28,7 +28,8 @@ pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
 }
 
 /// A `T` that must come as a JSON object. serde's derived structs take an array as well, field by field; the contract does not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -78,7 +79,8 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// A whole number of any size, `10.0` included. What lies outside 64 bits keeps its sign, so that the range check that
 /// follows names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Whole(pub i64);
 
 impl<'de> Deserialize<'de> for Whole {

@@ -11,7 +11,7 @@ use crate::protocol::{
     call::{Call, Prepared},
     control::{ControlCall, Force, LeaseCall},
     secret::SecretCall,
-    secret_params::SecretRuleListed,
+    secret_params::SecretRuleParams,
     units::Coordinate,
 };
 
@@ -71,7 +71,7 @@ fn call_details(call: &Call, keep: AuditDetails) -> Map<String, Value> {
             object(json!({ "actions": actions.iter().map(named).collect::<Vec<_>>() }))
         }
         Call::Secret(SecretCall::Put(name, secret)) => object(json!({
-            "event": "put", "secret": name, "rule": SecretRuleListed::from(&secret.rule), "uses": secret.uses,
+            "event": "put", "secret": name, "rule": SecretRuleParams::from(&secret.rule), "uses": secret.uses,
             "ttl_s": secret.lifetime.map(|lifetime| lifetime.as_secs()),
         })),
         Call::Secret(SecretCall::Forget(name)) => object(json!({ "event": "forget", "secret": name })),

@@ -10,7 +10,7 @@ use crate::protocol::{
     error::{ErrorKind, Failure},
     limits,
     secret::{Secret, SecretAccess, SecretName, SecretRule, SecretText},
-    secret_params::{SecretListed, SecretRuleListed},
+    secret_params::{SecretListed, SecretRuleParams},
 };
 
 /// All of them.
@@ -77,7 +77,7 @@ impl Secrets {
         self.expire(now);
         let listed = |(name, kept): (&SecretName, &Kept)| SecretListed {
             name: name.clone(),
-            rule: SecretRuleListed::from(&*kept.rule),
+            rule: SecretRuleParams::from(&*kept.rule),
             ttl_s: kept.until.map(|until| until.saturating_duration_since(now).as_secs()),
             uses: kept.uses,
         };

@@ -16,10 +16,9 @@ use deskhand::{
     },
     protocol::units::NativePoint,
 };
-use x11rb::{
-    protocol::xproto::{Depth, Format, ImageOrder, Screen, Setup, VisualClass, Visualtype},
-    x11_utils::Serialize as _,
-};
+
+#[path = "../../src/desktop/fake_setup.rs"]
+mod fake_setup;
 
 /// How long an answer may take: what is not answered is not waited for long.
 const LIMIT: Duration = Duration::from_millis(50);
@@ -83,7 +82,9 @@ fn serve(mut stream: UnixStream, script: &[u8]) {
     let mut authorization = vec![0; padded([hello[6], hello[7]]) + padded([hello[8], hello[9]])];
     // Whoever asks nothing more waits for what does not come.
     stream.set_read_timeout(Some(SILENCE)).unwrap();
-    let introduced = stream.read_exact(&mut authorization).and_then(|()| stream.write_all(&introduction()));
+    let introduced = stream
+        .read_exact(&mut authorization)
+        .and_then(|()| stream.write_all(&fake_setup::introduction(&fake_setup::setup())));
     let (mut sequence, mut rest) = (0_u16, script);
     while introduced.is_ok() && !rest.is_empty() {
         let mut header = [0; 4];
@@ -126,43 +127,4 @@ fn answer(stream: &mut UnixStream, sequence: u16, rest: &mut &[u8]) -> std::io::
         }
     }
     stream.write_all(&message)
-}
-
-/// A screen that we take: 1024×768, depth 24.
-fn introduction() -> Vec<u8> {
-    let visual = Visualtype {
-        visual_id: 0x21,
-        class: VisualClass::TRUE_COLOR,
-        bits_per_rgb_value: 8,
-        colormap_entries: 256,
-        red_mask: 0x00ff_0000,
-        green_mask: 0x0000_ff00,
-        blue_mask: 0x0000_00ff,
-    };
-    let screen = Screen {
-        root: 0x111,
-        width_in_pixels: 1024,
-        height_in_pixels: 768,
-        root_visual: 0x21,
-        root_depth: 24,
-        allowed_depths: vec![Depth { depth: 24, visuals: vec![visual] }],
-        ..Screen::default()
-    };
-    let setup = Setup {
-        status: 1,
-        protocol_major_version: 11,
-        resource_id_base: 0x0020_0000,
-        resource_id_mask: 0x001f_ffff,
-        maximum_request_length: u16::MAX,
-        image_byte_order: ImageOrder::LSB_FIRST,
-        pixmap_formats: vec![Format { depth: 24, bits_per_pixel: 32, scanline_pad: 32 }],
-        min_keycode: 8,
-        max_keycode: 255,
-        roots: vec![screen],
-        ..Setup::default()
-    };
-    let mut introduction = setup.serialize();
-    let length = u16::try_from((introduction.len() - 8) / 4).unwrap();
-    introduction[6..8].copy_from_slice(&length.to_ne_bytes());
-    introduction
 }

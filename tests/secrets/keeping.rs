@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     desk::{CLASS, Desk, SECRET},
     people::{People, connect},
-    support::Deskhand,
+    support::{Deskhand, files::wait_for_content},
 };
 
 #[test]
@@ -82,12 +82,7 @@ fn secrets_come_from_a_descriptor_that_command_does_not_have() {
     let mut desk = Desk::on(server);
     desk.type_it().unwrap();
     assert_eq!(desk.received(), SECRET);
-    let begun = std::time::Instant::now();
-    while !seen.exists() {
-        assert!(begun.elapsed() < super::support::PATIENCE, "COMMAND has not looked");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let descriptors = fs::read_to_string(&seen).unwrap();
+    let descriptors = String::from_utf8(wait_for_content(&seen, |content| !content.is_empty())).unwrap();
     assert!(!descriptors.contains("secrets.jsonl"), "{descriptors}");
 }
 

@@ -65,6 +65,11 @@ fn no_way_to_a_picture_is_open_while_a_secret_may_be_on_the_screen() {
     desk.controller.must("left_click", json!({"coordinate": [600, 400], "_meta": {"observe": {"image": false}}}));
     let titles = desk.controller.must("windows.list", json!({}));
     assert!(titles["windows"].as_array().unwrap().iter().all(|window| window["title"] == ""), "{titles}");
+    // Nor is a title told where an action is refused for its window.
+    let elsewhere = json!({"text": "a", "_meta": {"expect_window": {"class": "Elsewhere"}}});
+    let (kind, error) = desk.controller.must_fail("type", elsewhere);
+    assert_eq!(kind, "target_mismatch");
+    assert!(!error.to_string().contains("Sign in"), "{error}");
     // A window that comes is not streamed; when pictures come again, it is.
     let _other = Recorder::open_with(&desk.server.display, &window("Other", (400, 300, 100, 100)));
     desk.controller.must("wait", json!({"duration": 0.5}));
@@ -76,6 +81,23 @@ fn no_way_to_a_picture_is_open_while_a_secret_may_be_on_the_screen() {
     assert!(viewer.shows(&picture));
     let titles = desk.controller.must("windows.list", json!({}));
     assert!(titles["windows"].as_array().unwrap().iter().any(|window| window["title"] == "Sign in"), "{titles}");
+}
+
+#[test]
+fn a_client_that_goes_away_in_the_middle_leaves_no_screen_without_pictures() {
+    let mut desk = Desk::new(&[]);
+    desk.put(&json!({}), &json!({}));
+    for pause in 0..40 {
+        let mut controller = Controller::connect(&desk.server);
+        controller.send("type", json!({"secret": "pin"}));
+        // Somewhere between the request's arrival and its end, which takes some five milliseconds.
+        std::thread::sleep(Duration::from_micros(150 * pause));
+        controller.abandon();
+        // The lease is free again when the session has ended, and with it what it typed.
+        desk.controller.must("status", json!({}));
+    }
+    close(&desk);
+    picture_again(&mut desk.controller);
 }
 
 #[test]

@@ -160,8 +160,11 @@ impl Interpreter {
         seal::expect_no_reader(station, window, secret)?;
         station.answer(permit)?;
         self.seal.close(station.link())?;
-        seal::verify(station, window, permit, secret)?;
-        if self.keyboard.is_unchanged(station)? { Ok(()) } else { Err(InputCause::KeymapChanged) }
+        if !self.keyboard.is_unchanged(station)? {
+            return Err(InputCause::KeymapChanged);
+        }
+        // Last: from then on there is no picture.
+        seal::verify(station, window, permit, secret)
     }
 
     /// Waits until what was typed so far cannot be overtaken. Says whether the server has answered.
