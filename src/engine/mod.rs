@@ -18,6 +18,7 @@ pub mod lane;
 pub mod look;
 pub mod observation;
 pub mod outcome;
+pub mod picture_quota;
 pub mod readiness;
 pub mod recording;
 pub mod replay;

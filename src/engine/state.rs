@@ -15,6 +15,7 @@ use super::{
     display::{DisplayState, Live},
     happenings::Happenings,
     outcome::Reply,
+    picture_quota::PictureQuota,
     readiness::Readiness,
     recording::{self, Recording},
     replay,
@@ -65,7 +66,7 @@ pub struct Engine {
     /// The display at this moment.
     pub display: watch::Receiver<DisplayState>,
     /// Sessions and lease.
-    sessions: Mutex<Sessions>,
+    sessions: Arc<Mutex<Sessions>>,
     /// Input of all sessions runs one request at a time, first come, first served (tokio's mutex is fair).
     pub turn: tokio::sync::Mutex<()>,
     /// The sessions that stay.
@@ -156,7 +157,7 @@ impl Engine {
         });
         Self {
             display,
-            sessions: Mutex::new(sessions),
+            sessions: Arc::new(Mutex::new(sessions)),
             turn: tokio::sync::Mutex::default(),
             attendance: Attendance::default(),
             audit: Recording::new(audit),
@@ -182,6 +183,11 @@ impl Engine {
     pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // Every change is one assignment or one insertion, so a panic in between leaves the state usable.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a session's pictures are counted by.
+    pub fn picture_quota(&self, session: SessionId) -> PictureQuota {
+        PictureQuota::new(Arc::clone(&self.sessions), session)
     }
 
     /// Who presents this token.

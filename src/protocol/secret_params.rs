@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Map;
 use zeroize::Zeroizing;
 
 use super::{
@@ -25,12 +26,15 @@ impl std::fmt::Debug for Value {
     }
 }
 
+/// What is said of a value that is none.
+const NO_TEXT: &str = "value must be a text in quotes";
+
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Of any kind first: serde's own readers repeat what they did not expect.
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Ok(Self(Zeroizing::new(text))),
-            _ => Err(de::Error::custom("it must be a text in quotes")),
+            _ => Err(de::Error::custom(NO_TEXT)),
         }
     }
 }
@@ -101,7 +105,12 @@ impl SecretPutParams {
     /// `invalid_params` and `out_of_range`, naming the parameter and never the value.
     pub fn check(self) -> Result<SecretCall, Failure> {
         let Self { name, value: Value(value), rule: Object(rule), ttl_s, uses } = self;
-        let name = SecretName::check("name", name)?;
+        // Not even a name that is none: it may be the value.
+        let name = SecretName::try_from(name).map_err(|_| {
+            let most = limits::SECRET_NAME_CHARACTERS;
+            let message = format!("name is not 1 to {most} of the characters A-Z a-z 0-9 _ . -");
+            Failure::new(ErrorKind::InvalidParams, message)
+        })?;
         let lifetime = ttl_s.map(|seconds| seconds_of("ttl_s", seconds, limits::SECRET_SECONDS_MAX)).transpose()?;
         let uses = uses.map(|Whole(uses)| {
             let checked = u32::try_from(uses).ok().filter(|uses| (1..=limits::SECRET_USES_MAX).contains(uses));
@@ -158,15 +167,34 @@ fn seconds_of(name: &str, Whole(seconds): Whole, most: u64) -> Result<Duration, 
     checked.map(Duration::from_secs).ok_or_else(|| wire::out_of_range(name, seconds, &format!("1..={most}")))
 }
 
+/// Reads the parameters of `secret.put`. Of what is wrong with them only our own words and names are told: a value may stand in the
+/// place of another, and serde repeats what it did not expect.
+///
+/// # Errors
+/// `invalid_params`, `out_of_range`.
+pub(super) fn read_put(params: Map<String, serde_json::Value>) -> Result<SecretCall, Failure> {
+    let read = serde_json::from_value::<SecretPutParams>(serde_json::Value::Object(params));
+    let params = read.map_err(|error| {
+        let inner = error.to_string();
+        let message = if inner.starts_with("missing field `") || inner == NO_TEXT {
+            inner
+        } else {
+            "a parameter is unknown or of another type; `deskhand schema` has them".to_owned()
+        };
+        Failure::new(ErrorKind::InvalidParams, message)
+    })?;
+    params.check()
+}
+
 /// Reads a line of what is read at the start (`--secrets-fd`): the parameters of one `secret.put`.
 ///
 /// # Errors
 /// What is wrong with it; nothing of the line is repeated.
 pub fn read_line(line: &str) -> Result<SecretCall, String> {
-    let value = json::parse(line).map_err(|_| "it is no JSON".to_owned())?;
-    wire::read::<Object<SecretPutParams>>(value)
-        .and_then(|Object(params)| params.check())
-        .map_err(|failure| failure.message)
+    match json::parse(line) {
+        Ok(serde_json::Value::Object(params)) => read_put(params).map_err(|failure| failure.message),
+        _ => Err("it is no JSON object".to_owned()),
+    }
 }
 
 /// `secret.put` and `secret.forget`.
@@ -264,6 +292,12 @@ mod tests {
             (r#"{"name":"a","value":"hunter2😀","rule":{"class":"x"}}"#.to_owned(), "U+FFFF"),
             (format!(r#"{{"name":"a","value":"{long}","rule":{{"class":"x"}}}}"#), "characters in value"),
             (r#"{"name":"a","value":"hunter2"#.to_owned(), "no JSON"),
+            (r#"{"name":"hunter2!","value":"a","rule":{"class":"x"}}"#.to_owned(), "name"),
+            (r#"{"name":"a","value":"b","rule":{"class":"x"},"ttl_s":"hunter2"}"#.to_owned(), "of another type"),
+            (r#"{"name":"a","value":"b","rule":{"class":"x","taint":"hunter2"}}"#.to_owned(), "of another type"),
+            (r#"{"name":"a","value":"b","rule":{"class":"x","hunter2":1}}"#.to_owned(), "unknown"),
+            (r#"{"name":"a","value":"b","rule":"hunter2"}"#.to_owned(), "of another type"),
+            (r#"["hunter2"]"#.to_owned(), "no JSON object"),
         ] {
             let error = put(&line).expect_err(said);
             assert!(error.contains(said) && !error.contains("hunter2"), "{said} in {error}");

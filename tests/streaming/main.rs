@@ -8,7 +8,10 @@ mod cost;
 mod cursor;
 mod displays;
 mod frames;
+#[path = "../trust/people.rs"]
+mod people;
 mod playing;
+mod quota;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -22,6 +22,7 @@ use crate::{
         settle::history::History,
     },
     protocol::{
+        error::Failure,
         message::{BinaryKind, BinaryMessage},
         subscription::{Event, FramesEvent, Tile},
     },
@@ -35,6 +36,10 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(33);
 /// answer can be in the way. Only while the reader is behind and the screen has changed.
 pub(super) const OUTBOX_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How long a stream waits whose user may not be sent as much as this one frame takes, in any window. It becomes smaller when the
+/// screen shows something else, and to find that out costs an encoding: 50 ms for noise on a 4K screen, one per cent of a processor.
+const NEVER_FITS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// One subscription's frames of one display.
 pub(super) struct FrameStream {
     subscription: Weak<Subscription>,
@@ -42,6 +47,8 @@ pub(super) struct FrameStream {
     /// Shared with the other streams of the display; there from the beginning to the end.
     workshop: Option<Arc<Workshop>>,
     pace: Pace,
+    /// Before then its user may not be sent what there is; nothing is encoded until that.
+    spent_until: Option<Instant>,
     /// Says why it has ended.
     ended: oneshot::Sender<CaptureError>,
 }
@@ -61,6 +68,8 @@ enum Progress {
     Waits,
     /// The outbox is not empty enough.
     Busy,
+    /// Its user has been sent as many bytes of pictures as they may until then.
+    Spent(Instant),
     /// There is no reader any more.
     Over,
 }
@@ -72,10 +81,10 @@ impl FrameStream {
         epoch: DisplayEpoch,
         ended: oneshot::Sender<CaptureError>,
     ) -> Self {
-        Self { subscription, epoch, workshop: None, pace: Pace::Flowing, ended }
+        Self { subscription, epoch, workshop: None, pace: Pace::Flowing, spent_until: None, ended }
     }
 
-    fn send(&mut self, frame: &LastFrame) -> Progress {
+    fn send(&mut self, frame: &LastFrame, now: Instant) -> Progress {
         let (Some(subscription), Some(pixels)) = (self.subscription.upgrade(), frame.pixels()) else {
             return Progress::Over;
         };
@@ -91,14 +100,22 @@ impl FrameStream {
             }
             Next::Over => return Progress::Over,
         };
+        if let Some(until) = self.spent_until.filter(|until| *until > now) {
+            self.pace = Pace::Held;
+            return Progress::Spent(until);
+        }
         if !subscription.outbox.takes_offers() {
             self.pace = Pace::Held;
             return Progress::Busy;
         }
         let workshop = self.workshop.get_or_insert_with(Workshop::of_this_thread);
-        let made = workshop.with(frame, &pixels, since, |encoded| message(&subscription, encoded));
+        let made = workshop.with(frame, &pixels, since, |encoded| {
+            let bytes: usize = encoded.iter().map(|part| part.png.len()).sum();
+            subscription.quota.take(bytes as u64).map(|()| message(&subscription, encoded))
+        });
         let (tiles, attachments) = match made {
-            Ok(made) => made,
+            Ok(Ok(made)) => made,
+            Ok(Err(spent)) => return self.stand_still(&subscription, spent, now),
             Err(error) => {
                 tracing::error!(%error, "a frame of a stream could not be encoded");
                 return Progress::Over;
@@ -124,6 +141,16 @@ impl FrameStream {
             }
             Err(_) => Progress::Over,
         }
+    }
+
+    /// Waits until its user may be sent more. Nothing is said to the reader, whose next picture says why and for how long.
+    fn stand_still(&mut self, subscription: &Subscription, spent: Failure, now: Instant) -> Progress {
+        let wait = spent.detail.and_then(|detail| detail.retry_after_ms).map(Duration::from_millis);
+        let until = now + wait.unwrap_or(NEVER_FITS_INTERVAL);
+        subscription.metrics.failed(spent.kind);
+        tracing::info!(reason = spent.message, "a stream stands still");
+        (self.pace, self.spent_until) = (Pace::Held, Some(until));
+        Progress::Spent(until)
     }
 }
 
@@ -162,9 +189,10 @@ impl Watch for FrameStream {
             // Told when it is open again, with a frame that may be shown.
             return Turn::WaitForChange;
         }
-        match self.send(surroundings.frame) {
+        match self.send(surroundings.frame, surroundings.now) {
             Progress::Waits => Turn::WaitForChange,
             Progress::Busy => Turn::WaitUntil(surroundings.now + OUTBOX_INTERVAL),
+            Progress::Spent(until) => Turn::WaitUntil(until),
             Progress::Over => Turn::Leave,
         }
     }

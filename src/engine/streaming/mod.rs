@@ -26,6 +26,7 @@ use tokio::task::AbortHandle;
 
 use super::{
     client::{AttachmentNumbers, Client},
+    picture_quota::PictureQuota,
     state::Engine,
 };
 use crate::{
@@ -54,6 +55,7 @@ pub struct Subscription {
     screen: ScreenFit,
     space: CoordinateSpace,
     metrics: Arc<Metrics>,
+    quota: PictureQuota,
     /// Held while a frame is made and sent, so that frames leave in the order in which they are counted.
     pacing: Mutex<Pacing>,
 }
@@ -143,6 +145,7 @@ impl Subscriptions {
             screen: options.screen.unwrap_or(engine.screen),
             space: options.space,
             metrics: Arc::clone(&engine.metrics),
+            quota: engine.picture_quota(client.id),
             pacing: Mutex::default(),
         });
         state.open.insert(number, Open { subscription, task: None });
