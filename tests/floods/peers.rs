@@ -83,6 +83,14 @@ pub fn pings(server: &Deskhand, amount: usize) {
     reading.join().unwrap();
 }
 
+/// Nothing: it computes for so many milliseconds, as any program on the same processors may. What a flood costs beyond that is ours.
+pub fn only_computes(_server: &Deskhand, amount: usize) {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(amount as u64) {
+        std::hint::spin_loop();
+    }
+}
+
 pub fn connects_and_closes(server: &Deskhand, amount: usize) {
     for _ in 0..amount {
         drop(connect(server));
