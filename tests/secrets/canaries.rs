@@ -1,7 +1,7 @@
 //! Two hundred secrets, typed and mistyped among other requests, and then looked for in everything that leaves the process.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -119,11 +119,18 @@ fn the_search_finds_a_secret_in_every_form() {
 struct Ear {
     controller: Controller,
     heard: Vec<u8>,
+    /// How often secrets were not typed, by the kind of the error.
+    untyped: BTreeMap<String, usize>,
 }
 
 impl Ear {
     fn ask(&mut self, method: &str, params: Value) {
         let answer = self.controller.call(method, params);
+        if let Err(error) = &answer
+            && method == "type"
+        {
+            *self.untyped.entry(error["data"]["kind"].to_string()).or_default() += 1;
+        }
         self.hear(&answer);
     }
 
@@ -162,7 +169,7 @@ fn two_hundred_secrets_are_found_in_nothing_that_leaves_the_process() {
     let mut listener = Controller::connect(&desk.server);
     let events = json!({"events": ["frames", "cursor", "windows", "actions", "lease", "changed"]});
     listener.must("subscribe", events);
-    let mut ear = Ear { controller: Controller::connect(&desk.server), heard: Vec::new() };
+    let mut ear = Ear { controller: Controller::connect(&desk.server), heard: Vec::new(), untyped: BTreeMap::new() };
     drop(std::mem::replace(&mut desk.controller, listener));
     // Pictures at once: what is on the screen is not what this is about.
     let client = json!({"name": "ear", "version": "1"});
@@ -187,9 +194,15 @@ fn two_hundred_secrets_are_found_in_nothing_that_leaves_the_process() {
         }
     }
     // It was not all in vain: they have been typed, and none where it must not.
-    let typed: String = desk.received();
-    let arrived = (0..SECRETS).filter(|index| typed.contains(&canary(*index))).count();
-    assert_eq!(arrived, SECRETS);
+    let missing = |desk: &Desk| -> Vec<usize> {
+        let typed = desk.received();
+        (0..SECRETS).filter(|index| !typed.contains(&canary(*index))).collect()
+    };
+    // One is refused where the display did not answer in time, on a machine that has stood still.
+    for index in missing(&desk) {
+        ear.ask("type", json!({"secret": format!("s{index}")}));
+    }
+    assert_eq!(missing(&desk), Vec::<usize>::new(), "not typed: {:?}", ear.untyped);
     assert!(notes.everything().iter().all(|event| !matches!(event, super::support::Recorded::Key { .. })));
     let http = |path: &str| {
         let (host, token) = (desk.server.address(), &desk.server.token);

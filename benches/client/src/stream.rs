@@ -19,8 +19,8 @@ const BETWEEN_FRAMES: Duration = Duration::from_millis(100);
 /// Messages beside the frames' own that may come before a change's last one.
 const MOST_OTHERS: usize = 1000;
 
-/// Changes the screen so often, each time after the frame before has been acknowledged. The time is from the change until
-/// the event that ends its tiles has come.
+/// Changes a screen that has been still so often, each time after the frame before has been acknowledged. The time is from the
+/// change until the event that ends its tiles has come. Changes without a pause would measure the pace at which frames are sent.
 pub fn measure(
     screen: &mut Screen,
     socket: &mut WebSocket,
@@ -31,6 +31,7 @@ pub fn measure(
     let (mut took, mut bytes) = (Vec::new(), Vec::new());
     drain(socket, subscription)?;
     for round in 0..count {
+        thread::sleep(BETWEEN_FRAMES);
         let begun = Instant::now();
         screen.change(percent)?;
         let mut received = 0;
