@@ -84,6 +84,20 @@ fn no_way_to_a_picture_is_open_while_a_secret_may_be_on_the_screen() {
 }
 
 #[test]
+fn who_waited_for_a_picture_when_the_secret_was_typed_gets_none() {
+    let mut desk = Desk::new(&[]);
+    desk.put(&json!({}), &json!({}));
+    let mut eyes = Controller::connect(&desk.server);
+    let waiting = eyes.send("wait_for", json!({"change": {}, "timeout_ms": 30_000}));
+    // Taken up before what comes now.
+    eyes.must("ping", json!({}));
+    desk.type_it().unwrap();
+    let _other = Recorder::open_with(&desk.server.display, &window("Other", (400, 300, 100, 100)));
+    let error = eyes.answer(waiting).expect_err("no picture");
+    assert_eq!(error["data"]["kind"], "screen_tainted", "{error}");
+}
+
+#[test]
 fn a_client_that_goes_away_in_the_middle_leaves_no_screen_without_pictures() {
     let mut desk = Desk::new(&[]);
     desk.put(&json!({}), &json!({}));
