@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
+use tokio::sync::Semaphore;
 
 use super::{
     client::Client,
@@ -41,6 +42,12 @@ use crate::{
 
 /// How long a token's expiry is slept towards before the calendar is looked at again: it may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long a request waits for a reader who is behind: longer than a busy machine keeps a program from running, and short beside the
+/// thirty seconds after which a peer counts as dead.
+const READER_TIME: Duration = Duration::from_secs(1);
+/// How many pictures of a session that wait for nothing are taken at a time. The display makes one after the other anyway: with one place
+/// 3,600 a second come, with eight 3,800, and those of eight places would have to find room together.
+const LOOKS: usize = 1;
 
 /// A connection and its session. Dropping it ends the session.
 pub struct Connection {
@@ -53,6 +60,8 @@ struct Shared {
     client: Client,
     outbox: Outbox,
     subscriptions: Subscriptions,
+    /// Places for pictures that wait for nothing.
+    looks: Semaphore,
     /// As long as there is a connection, it is learned what moves on the screen by itself.
     _attending: Attending,
 }
@@ -69,7 +78,14 @@ impl Connection {
         tracing::info!(session = id.0, %user, "session begins");
         let attending = engine.attendance.attend();
         let (client, subscriptions) = (Client::new(id, user), Subscriptions::default());
-        let shared = Arc::new(Shared { engine, client, outbox, subscriptions, _attending: attending });
+        let shared = Arc::new(Shared {
+            engine,
+            client,
+            outbox,
+            subscriptions,
+            looks: Semaphore::new(LOOKS),
+            _attending: attending,
+        });
         let member: Weak<Shared> = Arc::downgrade(&shared);
         shared.engine.roster.join(id, member);
         recording::session(&shared.engine, &shared.client, "begins", &[]);
@@ -179,7 +195,16 @@ impl Shared {
                 let job = Job::new(prepared, Turn::AtOnce, epoch, received);
                 self.client.lane.begin(&job);
                 let shared = Arc::clone(self);
-                tokio::spawn(async move { shared.run(job).await });
+                tokio::spawn(async move {
+                    // What only waits for the screen keeps nobody from looking at it.
+                    let looks = !matches!(job.prepared.call, Call::WaitFor(_));
+                    let place = if looks { shared.looks.acquire().await.ok() } else { None };
+                    if looks {
+                        shared.await_reader().await;
+                    }
+                    shared.run(job).await;
+                    drop(place);
+                });
             }
             Ok(Admitted::Run(turn @ (Turn::Input | Turn::Ordered))) => {
                 let job = Job::new(prepared, turn, epoch, received);
@@ -193,9 +218,17 @@ impl Shared {
 
     /// Runs the requests of the lane until the connection ends.
     async fn serve_lane(self: Arc<Self>) {
-        while let Some(job) = self.client.lane.next().await {
+        loop {
+            self.await_reader().await;
+            let Some(job) = self.client.lane.next().await else { return };
             self.run(job).await;
         }
+    }
+
+    /// Waits until an answer has room. Thirty-two large pictures are more than the outbox holds, and whoever asks for them is no slow
+    /// reader; who takes nothing at all is one, and is told so by the answer that finds no room.
+    async fn await_reader(&self) {
+        tokio::time::timeout(READER_TIME, self.outbox.room()).await.ok();
     }
 
     async fn run(&self, job: Job) {

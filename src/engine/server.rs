@@ -39,10 +39,9 @@ use crate::{
 
 /// After how many polls of tasks the sockets are looked at again. With tokio's 61 a peer that keeps its task busy, 32 messages a poll,
 /// keeps everybody else waiting for as long: a click beside a flood of pings took 1.3 ms in the middle, with 4 it takes 0.5. Looking costs
-/// a microsecond.
+/// a microsecond. What the display's threads have answered (`global_queue_interval`) is not hurried as well: 32 large pictures came faster
+/// than they were written, and the reader was called too slow.
 const POLLS_BETWEEN_EVENTS: u32 = 4;
-/// After how many polls what the threads of the display have answered is gone on with. tokio's 31 cost the same again.
-const POLLS_BETWEEN_WAKES: u32 = 2;
 
 /// The line that tells the world where the server is.
 #[derive(Debug, Serialize)]
@@ -74,7 +73,6 @@ pub fn serve_with(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(POLLS_BETWEEN_EVENTS)
-        .global_queue_interval(POLLS_BETWEEN_WAKES)
         .build()
         .map_err(|error| Fatal::new(Exit::Internal, format!("cannot start the runtime: {error}")))?;
     runtime.block_on(run(start, open))

@@ -9,6 +9,8 @@ use std::{
     task::Waker,
 };
 
+use tokio::sync::Notify;
+
 use crate::protocol::{
     limits,
     message::{BinaryMessage, MessageText},
@@ -73,7 +75,7 @@ pub struct Outbox {
 impl Outbox {
     /// A new outbox and the one reader that empties it.
     pub fn new() -> (Self, OutboxReader) {
-        let shared = Arc::new(Shared { state: Mutex::default() });
+        let shared = Arc::new(Shared { state: Mutex::default(), written: Notify::new() });
         (Self { shared: Arc::clone(&shared) }, OutboxReader { shared })
     }
 
@@ -127,6 +129,7 @@ impl Outbox {
 
     fn queue(&self, mut state: MutexGuard<'_, State>, outgoing: Outgoing, account: Account, bytes: usize) {
         let charge = Charge { shared: Arc::clone(&self.shared), account, bytes };
+        state.newest = bytes;
         state.waiting.push_back(Delivery { outgoing, charge });
         state.changed = true;
         wake(state);
@@ -138,6 +141,25 @@ impl Outbox {
         if !state.closed && state.ending.is_none() {
             state.end(code, reason);
             wake(state);
+        }
+    }
+
+    /// Waits until the reader has taken so much that two more answers as large as the last one have room, or takes nothing any more.
+    pub async fn room(&self) {
+        loop {
+            let mut written = std::pin::pin!(self.shared.written.notified());
+            // Before looking, or what is written in between would be missed.
+            written.as_mut().enable();
+            {
+                let state = self.shared.lock();
+                let queued = state.queued();
+                // Twice, as one may be on its way here already.
+                let has_room = queued == 0 || queued + 2 * state.newest <= limits::OUTBOUND_BYTES;
+                if has_room || state.closed || state.ending.is_some() {
+                    return;
+                }
+            }
+            written.await;
         }
     }
 
@@ -204,6 +226,7 @@ impl Drop for OutboxReader {
         };
         // After the lock: each delivery's charge takes it to account for itself.
         drop(waiting);
+        self.shared.written.notify_waiters();
     }
 }
 
@@ -230,6 +253,8 @@ impl Drop for Charge {
             Account::Oversized => state.oversized = 0,
             Account::Streamed => state.streamed -= self.bytes,
         }
+        drop(state);
+        self.shared.written.notify_waiters();
     }
 }
 
@@ -242,6 +267,8 @@ enum Account {
 
 struct Shared {
     state: Mutex<State>,
+    /// Something has been written.
+    written: Notify,
 }
 
 impl Shared {
@@ -254,6 +281,8 @@ impl Shared {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Delivery>,
+    /// Bytes of what was queued last.
+    newest: usize,
     /// Bytes that count against [`limits::OUTBOUND_BYTES`].
     bounded: usize,
     /// Bytes of the one reply that may exceed it.

@@ -10,6 +10,7 @@ mod displays;
 mod frames;
 #[path = "../trust/people.rs"]
 mod people;
+mod pipelined;
 mod playing;
 mod quota;
 mod refusals;

@@ -123,7 +123,12 @@ impl WebSocket {
             match opcode {
                 0x81 => return Ok((Kind::Text, &self.received[start..start + length])),
                 0x82 => return Ok((Kind::Binary, &self.received[start..start + length])),
-                0x88 => return Err("the server has closed the connection".into()),
+                0x88 => {
+                    let why = &self.received[start..start + length];
+                    let code = why.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+                    let reason = String::from_utf8_lossy(why.get(2..).unwrap_or_default());
+                    return Err(format!("the server has closed the connection: {code} {reason}").into());
+                }
                 0x89 => {
                     let pong = self.received[start..start + length].to_vec();
                     let mut frame = vec![0x8a, if self.masks { 0x80 } else { 0 } | u8::try_from(pong.len())?];
