@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// After how many polls of tasks the sockets are looked at again. With tokio's 61 a peer that keeps its task busy, 32 messages a poll,
-/// keeps everybody else waiting for as long: a click beside a flood of pings took 1.3 ms in the middle, with 4 it takes 0.5. Looking costs
+/// keeps everybody else waiting for as long: a click beside a flood of pings took 1.3 ms in the middle, with 4 it takes 0.7. Looking costs
 /// a microsecond. What the display's threads have answered (`global_queue_interval`) is not hurried as well: 32 large pictures came faster
 /// than they were written, and the reader was called too slow.
 const POLLS_BETWEEN_EVENTS: u32 = 4;
