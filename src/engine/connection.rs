@@ -24,6 +24,7 @@ use crate::{
     desktop::capture::Attending,
     observe::metrics::{ActionKind, Answered},
     protocol::{
+        action::Action,
         answer_text,
         call::{self, Call, Prepared},
         error::{ErrorKind, Executed, Failure},
@@ -196,8 +197,8 @@ impl Shared {
                 self.client.lane.begin(&job);
                 let shared = Arc::clone(self);
                 tokio::spawn(async move {
-                    // What only waits for the screen keeps nobody from looking at it.
-                    let looks = !matches!(job.prepared.call, Call::WaitFor(_));
+                    // A halt waits for nobody, and what waits for the screen keeps nobody from looking at it.
+                    let looks = matches!(&job.prepared.call, Call::Act(action) if *action != Action::CursorPosition);
                     let place = if looks { shared.looks.acquire().await.ok() } else { None };
                     if looks {
                         shared.await_reader().await;
