@@ -136,21 +136,24 @@ fn ideographs() -> String {
     (0..CHARACTERS).map(character).collect()
 }
 
-/// Types a text and says whether the layout stayed the same meanwhile: ibus loads its engine's layout, as `setxkbmap` does, some
-/// time after a window first uses it, and then the call says so.
+/// Types a text and says whether nothing came between: ibus loads its engine's layout, as `setxkbmap` does, some time after a window
+/// first uses it, and then the call says so; and on a machine with five times as much to do as it can, a thousand keys by way of
+/// ibus take longer than an application has. Either way it is told how much has arrived, and the rest never does.
 fn types_undisturbed(controller: &mut Controller, text: &str) -> bool {
     match controller.call("type", json!({ "text": text })) {
         Ok(_) => true,
         Err(error) => {
-            assert_eq!(error["data"]["kind"], "keymap_changed", "{error}");
+            let (kind, typed) = (&error["data"]["kind"], error["data"]["typed"].as_u64());
+            assert!(kind == "keymap_changed" || kind == "deadline_exceeded", "{error}");
+            assert!(typed.is_some_and(|typed| typed <= text.chars().count() as u64), "{error}");
             false
         }
     }
 }
 
-/// Tries until it is done, which ibus can put off by its layout, but not for ever.
+/// Tries until it is done, which ibus can put off by its layout, and others by what they do, but not for ever.
 fn in_the_end(mut attempt: impl FnMut() -> bool) {
-    assert!((0..ATTEMPTS).any(|_| attempt()), "ibus changes the layout all the time");
+    assert!((0..ATTEMPTS).any(|_| attempt()), "something comes between all the time");
 }
 
 /// st hands its keys to the method's server and looks them up when they come back.
@@ -162,13 +165,19 @@ fn a_terminal_under_a_plain_engine_receives_more_characters_than_a_page_holds() 
     let terminal = method.st();
     let mut controller = Controller::connect(&server);
     let text = ideographs();
+    let mut attempt = 0;
     in_the_end(|| {
-        // Behind the end nothing of the text is on its way any more.
-        if !types_undisturbed(&mut controller, &text) || !types_undisturbed(&mut controller, "END") {
+        attempt += 1;
+        // Behind the end nothing of the text is on its way any more; and an attempt that was disturbed at its very end has
+        // left an end, which must not count for the next.
+        let end = format!("END{attempt}");
+        if !types_undisturbed(&mut controller, &text) || !types_undisturbed(&mut controller, &end) {
             return false;
         }
-        let content = wait_for_content(&terminal.file, |bytes| bytes.ends_with(b"END"));
-        assert!(String::from_utf8_lossy(&content).ends_with(&format!("{text}END")));
+        let content = wait_for_content(&terminal.file, |bytes| bytes.ends_with(end.as_bytes()));
+        let expected = text.clone() + &end;
+        let received = String::from_utf8_lossy(&content);
+        assert!(received.ends_with(&expected), "attempt {attempt}: {}", difference(&expected, &received));
         true
     });
 }
