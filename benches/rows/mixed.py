@@ -52,7 +52,8 @@ class Mixed(Row):
     titles = {
         "text": "752 mixed characters into Chromium",
         "click after": "first click that lands after that text, under openbox",
-        "click after, openbox as installed": "the same, openbox as installed",
+        "click after, from the page's last character": "the same, from the moment on at which the page has its last character",
+        "click after, openbox as installed": "the first, openbox as installed",
     }
     goals = {"text": Goal("≤ 0.2 s, 0 lost", at_most=200, right=1), "click after": Goal("≤ 50 ms", at_most=50)}
 
@@ -105,10 +106,13 @@ class Mixed(Row):
         text.values.append(actor.type(wanted) * 1e3)
         begun = time.time() * 1e3
         actor.click(*ELSEWHERE)
-        if origin.wait("a click", lambda state: state["clicks"] > count, LANDING):
+        # An earlier one may be told late.
+        if origin.wait("a click", lambda state: state["clicks"] > count and state["clicked_at"] >= begun, LANDING):
             landed, typed = origin.state["clicked_at"], origin.state["typed_at"]
             click.values.append(landed - begun)
             last.values.append(landed - max(begun, typed))
         origin.wait("the text", lambda state: len(state["text"]) >= len(before) + len(wanted), ARRIVAL)
         share = arrived(wanted, origin.state["text"][len(before) :]) / len(wanted)
         text.right = share if text.right is None else (text.right * run + share) / (run + 1)
+        # A click is not quick after a text of which half was lost.
+        click.right = last.right = text.right
