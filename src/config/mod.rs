@@ -5,6 +5,8 @@
 pub mod arguments;
 pub mod audit;
 pub mod display;
+pub mod environment;
+pub mod named_files;
 pub mod policy;
 pub mod strictness;
 pub mod token;

@@ -16,6 +16,7 @@
 //! a text has been read. So a second small process, the witness (`desktop/witness`), answers six questions about processes;
 //! it has a filter of its own, which lets it read files and nothing else, and it reads nothing that comes from outside.
 
+pub mod around;
 mod filter;
 mod limits;
 pub mod memory;

@@ -1,9 +1,9 @@
-//! `deskhand doctor`: what works on a display, and what to do about the rest.
+//! What works on a display.
 
-use std::io::{self, Write};
-
-use serde::Serialize;
-
+use super::{
+    DoctorArguments,
+    finding::{Finding, Verdict},
+};
 use crate::{
     config::{Surroundings, arguments::ServeArguments, attached_display},
     desktop::{
@@ -14,66 +14,8 @@ use crate::{
         observer::{DisplayFacts, Focus},
         target::Target,
     },
-    exit::{Exit, Fatal},
-    protocol::display::DisplayNumber,
-    sandbox,
+    exit::Fatal,
 };
-
-/// The arguments of `deskhand doctor`.
-#[derive(clap::Args, Clone, Debug)]
-pub struct DoctorArguments {
-    /// Display to check; DISPLAY when absent
-    #[arg(long, value_name = ":N", env = "DESKHAND_DISPLAY")]
-    display: Option<DisplayNumber>,
-    /// File with the display's cookie; XAUTHORITY, then ~/.Xauthority when absent
-    #[arg(long, value_name = "FILE", env = "DESKHAND_XAUTHORITY")]
-    xauthority: Option<String>,
-    /// Print the findings as JSON
-    #[arg(long)]
-    json: bool,
-    /// Check, instead of a display, which parts of the server's sandbox this machine offers
-    #[arg(long)]
-    isolation: bool,
-}
-
-/// How a finding is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    /// As it should be.
-    Good,
-    /// Works, with a loss that the finding names.
-    Warning,
-    /// Deskhand cannot work like this.
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Finding {
-    verdict: Verdict,
-    /// What was looked at.
-    subject: &'static str,
-    /// What was found.
-    found: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'static str>,
-}
-
-impl Finding {
-    fn good(subject: &'static str, found: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Good, subject, found: found.into(), remedy: None }
-    }
-
-    fn warning(subject: &'static str, found: impl Into<String>, remedy: &'static str) -> Self {
-        Self { verdict: Verdict::Warning, subject, found: found.into(), remedy: Some(remedy) }
-    }
-
-    fn bad(subject: &'static str, found: impl Into<String>, remedy: &'static str) -> Self {
-        Self { verdict: Verdict::Bad, subject, found: found.into(), remedy: Some(remedy) }
-    }
-}
 
 /// What each extension is for, and what its absence means.
 const EXTENSIONS: [(&str, Verdict, &str); 5] = [
@@ -88,15 +30,8 @@ const EXTENSIONS: [(&str, Verdict, &str); 5] = [
     ("RANDR", Verdict::Warning, "changes of the screen's size are noticed late; enable it in the X server"),
 ];
 
-/// Checks and reports.
-pub(super) fn run(arguments: &DoctorArguments) -> Result<Exit, Fatal> {
-    let findings = if arguments.isolation { isolation() } else { about_display(arguments)? };
-    print(&findings, arguments.json).map_err(|error| Fatal::new(Exit::Failed, format!("cannot print: {error}")))?;
-    let usable = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
-    Ok(if usable { Exit::Fine } else { Exit::Failed })
-}
-
-fn about_display(arguments: &DoctorArguments) -> Result<Vec<Finding>, Fatal> {
+/// Looks at the display that is named, or says that none is.
+pub(super) fn findings(arguments: &DoctorArguments) -> Result<Vec<Finding>, Fatal> {
     let typed = ServeArguments {
         display: arguments.display,
         xauthority: arguments.xauthority.clone(),
@@ -106,29 +41,6 @@ fn about_display(arguments: &DoctorArguments) -> Result<Vec<Finding>, Fatal> {
         Ok((display, xauthority)) => examine(&Target { display, xauthority, expected_server: None })?,
         Err(fatal) => vec![Finding::bad("display", fatal.message, "export DISPLAY=:N, or name it with --display :N")],
     })
-}
-
-/// What `serve --sandbox` would find here.
-fn isolation() -> Vec<Finding> {
-    let filters = if sandbox::filters_are_offered() {
-        Finding::good("seccomp", "the server can be confined to the system calls that it needs")
-    } else {
-        Finding::bad(
-            "seccomp",
-            "the kernel has no filters",
-            "--sandbox=require refuses to start; use a kernel with CONFIG_SECCOMP_FILTER",
-        )
-    };
-    let files = if sandbox::landlock_is_offered() {
-        Finding::good("landlock", "the server can be confined to the files that it needs")
-    } else {
-        Finding::warning(
-            "landlock",
-            "the kernel has none, or the container forbids it",
-            "the server could read what its user can; Linux 5.13 has it, with `landlock` among the boot option lsm=",
-        )
-    };
-    vec![filters, files]
 }
 
 /// Opens the display as `serve` would and looks at everything that it needs.
@@ -194,7 +106,7 @@ fn about(facts: &DisplayFacts) -> Vec<Finding> {
             if has(name) {
                 Finding::good("extension", name)
             } else {
-                Finding { verdict, subject: "extension", found: format!("{name} is missing"), remedy: Some(remedy) }
+                Finding::new(verdict, "extension", format!("{name} is missing"), remedy)
             }
         })
         .collect();
@@ -212,24 +124,4 @@ fn about(facts: &DisplayFacts) -> Vec<Finding> {
         Focus::None => Finding::warning("focus", "no window would receive keys", "click into a window before typing"),
     });
     findings
-}
-
-fn print(findings: &[Finding], json: bool) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut output, findings)?;
-        return output.write_all(b"\n");
-    }
-    for Finding { verdict, subject, found, remedy } in findings {
-        let mark = match verdict {
-            Verdict::Good => "good",
-            Verdict::Warning => "warn",
-            Verdict::Bad => "BAD ",
-        };
-        writeln!(output, "{mark}  {subject:<14}  {found}")?;
-        if let Some(remedy) = remedy {
-            writeln!(output, "      {:<14}  → {remedy}", "")?;
-        }
-    }
-    Ok(())
 }
