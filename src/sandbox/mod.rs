@@ -10,6 +10,8 @@
 //! it, and nothing leads out again. The supervisor, the X server and COMMAND are not in it: filters and limits survive
 //! `exec`, and a confined program could not start Chromium, whose own sandbox needs more than any of ours leaves.
 //!
+//! What confines the process from outside, a container or a virtual machine, is told by [`around`].
+//!
 //! **Landlock and evidence.** The kernel lets a process under Landlock look only at processes that are confined like it, in
 //! everything that takes the permission to trace (`ptrace(2)`, "Ptrace access mode checking"): where an application's threads
 //! sleep, its files, its program, its environment. Without these, less is known about when a screen has settled and whether

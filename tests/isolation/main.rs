@@ -6,26 +6,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its surroundings fail, and says where")]
 #![allow(clippy::print_stderr, reason = "a test that this machine cannot run says so")]
 
+mod changes;
 mod control_group;
 mod place;
 
 use std::process::Command;
 
+use changes::{CANARY, CHANGES, Change};
 use control_group::ControlGroup;
 use place::{Place, Report, can_make_places};
 
-/// What nobody may ever print.
-const CANARY: &str = "canary-of-a-key-4711";
-
-/// What a place takes away or adds, and what then is found.
-type Change = (&'static str, fn(Place) -> Place, &'static str, &'static str, &'static str);
+/// What no namespace gives: whoever runs the tests may have them or not.
+const GROUP_LIMITS: &str = "pids-limit,memory-limit,swap,processors";
 
 #[test]
 fn everything_that_namespaces_can_give_is_good_and_turns_when_it_is_taken_away() {
     if !can_make_places() {
         return;
     }
-    let whole = Place::hardened().look();
+    let whole = Place::hardened().look_allowing(GROUP_LIMITS);
+    assert_eq!(whole.code, 0, "{whole}");
     for subject in [
         "user",
         "group",
@@ -51,149 +51,7 @@ fn everything_that_namespaces_can_give_is_good_and_turns_when_it_is_taken_away()
     ] {
         assert_eq!(whole.verdict(subject), "good", "{subject}: {whole}");
     }
-    // Made of namespaces alone it has no limits of its own group: those of whoever runs the tests may be there.
-    let changes: &[Change] = &[
-        ("root", |place| place.without("--reuid=64021"), "user", "bad", "root is among"),
-        (
-            "a saved user that is root",
-            |place| place.with_setpriv("--ruid=64021", "--euid=0"),
-            "user",
-            "bad",
-            "root is among",
-        ),
-        ("root's group", |place| place.without("--regid=64021"), "group", "warning", "root's"),
-        (
-            "a bounding set",
-            |place| place.without("--bounding-set=-all"),
-            "capabilities",
-            "bad",
-            "a file with capabilities",
-        ),
-        (
-            "an ambient capability",
-            |place| place.without("--bounding-set=-all").with_setpriv("--inh-caps=+net_raw", "--ambient-caps=+net_raw"),
-            "capabilities",
-            "bad",
-            "effective: net_raw",
-        ),
-        (
-            "new privileges",
-            |place| place.without("--no-new-privs").without_filter(),
-            "no-new-privileges",
-            "bad",
-            "setuid",
-        ),
-        ("no filter", Place::without_filter, "seccomp", "bad", "no filter"),
-        ("the machine's processes", |place| place.without("--pid"), "host-processes", "bad", "the machine's own"),
-        ("the machine's messages", |place| place.without("--ipc"), "ipc", "warning", "the machine's own"),
-        (
-            "a root that can be written",
-            |place| place.without(place::READ_ONLY),
-            "read-only-root",
-            "bad",
-            "can be written",
-        ),
-        ("no /tmp of its own", |place| place.without(place::OWN_TMP), "tmp", "bad", "/tmp"),
-        (
-            "a directory of the system that can be written",
-            |place| place.with("mount -t tmpfs -o mode=777 none /opt"),
-            "system-files",
-            "warning",
-            "/opt",
-        ),
-        (
-            "an interface",
-            |place| place.with("ip link add other type veth peer name another"),
-            "network",
-            "bad",
-            "beside the loopback: ",
-        ),
-        (
-            "a way to everywhere",
-            |place| {
-                place.with("ip link add other type veth peer name another; ip link set another up; ip link set other up; ip route add default dev other")
-            },
-            "routes",
-            "warning",
-            "default on other",
-        ),
-        ("open files without end", |place| place.without(place::FEW_FILES), "nofile", "bad", "as good as no limit"),
-        ("core files", |place| place.without("ulimit -c 0"), "core", "warning", "passwords"),
-        (
-            "a socket of an engine",
-            |place| place.with(place::ENGINE).with("chmod 666 /run/docker.sock"),
-            "engine-socket",
-            "bad",
-            "can command /run/docker.sock",
-        ),
-        (
-            "one that is closed to us",
-            |place| place.with(place::ENGINE).with("chmod 600 /run/docker.sock"),
-            "engine-socket",
-            "bad",
-            "cannot open it",
-        ),
-        (
-            "the address of an engine",
-            |place| place.with_variable("DOCKER_HOST", "tcp://192.0.2.1:2375"),
-            "engine-socket",
-            "bad",
-            "DOCKER_HOST",
-        ),
-        (
-            "a key of a cloud",
-            |place| place.with_variable("AWS_SECRET_ACCESS_KEY", CANARY),
-            "cloud-keys",
-            "bad",
-            "AWS_SECRET_ACCESS_KEY",
-        ),
-        (
-            "somebody's keys",
-            |place| place.with("mkdir -p /home/me/.ssh; touch /home/me/.ssh/id_ed25519"),
-            "credential-files",
-            "bad",
-            "/home/me/.ssh",
-        ),
-        (
-            "a token that others can read",
-            |place| {
-                place.with("touch /tmp/token; chmod 644 /tmp/token").with_variable("DESKHAND_TOKEN_FILE", "/tmp/token")
-            },
-            "secret-files",
-            "bad",
-            "/tmp/token, a token: mode 0644, owner 0; others can use it",
-        ),
-        (
-            "a control socket whose directory others can write",
-            |place| {
-                place
-                    .with("mkdir -m 777 /tmp/control")
-                    .with_variable("DESKHAND_LISTEN", "unix:/tmp/control/deskhand.sock")
-            },
-            "secret-files",
-            "bad",
-            "/tmp/control, the directory of the control socket: mode 0777",
-        ),
-        (
-            "the machine's display",
-            |place| {
-                place.with(
-                    "mkdir -p /run/machine/.X11-unix /tmp/.X11-unix; mount --bind /run/machine/.X11-unix /tmp/.X11-unix",
-                )
-            },
-            "host-display",
-            "bad",
-            "the machine's own",
-        ),
-        (
-            "all of root's power",
-            |place| place.without("--reuid=64021").without("--bounding-set=-all").without_filter(),
-            "kernel-settings",
-            "bad",
-            "/proc/sys/kernel/core_pattern",
-        ),
-    ];
-    for (what, change, subject, verdict, part) in changes {
+    for Change { what, change, subject, verdict, part } in &CHANGES {
         if ["host-processes", "ipc"].contains(subject) && !place::is_on_the_machine_itself() {
             eprintln!("not tested: {what}, which is not here, but around the container that the tests run in");
             continue;
@@ -202,11 +60,11 @@ fn everything_that_namespaces_can_give_is_good_and_turns_when_it_is_taken_away()
             eprintln!("not tested: {what}, of which whoever runs the tests lets them have few");
             continue;
         }
-        let changed = change(Place::hardened()).look();
-        assert_eq!(changed.verdict(subject), *verdict, "{what}: {changed}");
-        assert!(changed.found(subject).contains(part), "{what}: {} does not say {part:?}", changed.found(subject));
-        assert_eq!(changed.code, if *verdict == "bad" { 1 } else { whole.code }, "{what}: {changed}");
-        assert!(changed.remedy(subject).is_some(), "{what}: no remedy");
+        let report = change(Place::hardened()).look_allowing(GROUP_LIMITS);
+        assert_eq!(report.verdict(subject), *verdict, "{what}: {report}");
+        assert!(report.found(subject).contains(part), "{what}: {} does not say {part:?}", report.found(subject));
+        assert_eq!(report.code, i32::from(*verdict == "bad"), "{what}: {report}");
+        assert!(report.remedy(subject).is_some(), "{what}: no remedy");
     }
 }
 
@@ -284,16 +142,10 @@ fn what_is_allowed_and_what_another_tier_does_not_require_is_a_warning() {
     if !can_make_places() {
         return;
     }
-    let limits = "--allow=pids-limit,memory-limit,swap,processors";
     let connected = || Place::hardened().with("ip link add other type veth peer name another");
-    let code = |place: Place, arguments: &[&str]| {
-        let (code, output) = place.run(&[&["--json"], arguments].concat());
-        Report::new(code, &output)
-    };
-    assert_eq!(code(Place::hardened(), &[limits]).code, 0);
-    let refused = code(connected(), &[limits]);
+    let refused = connected().look_allowing(GROUP_LIMITS);
     assert_eq!((refused.code, refused.verdict("network")), (1, "bad".into()));
-    let allowed = code(connected(), &[limits, "--allow", "network"]);
+    let allowed = connected().look_allowing(&format!("{GROUP_LIMITS},network"));
     assert_eq!((allowed.code, allowed.verdict("network")), (0, "warning".into()), "{allowed}");
     assert!(allowed.found("network").ends_with("(allowed)"), "{allowed}");
     // A guest's own kernel bounds files, processes and memory.

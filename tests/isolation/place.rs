@@ -115,7 +115,7 @@ impl Place {
         let name = |option: &'static str| option.split('=').next().unwrap_or(option);
         let replaced = [name(first), name(second)];
         let sets_user = replaced.contains(&"--ruid");
-        self.given_up.retain(|option| !replaced.contains(&name(option)) && !(sets_user && name(option) == "--reuid"));
+        self.given_up.retain(|option| !(replaced.contains(&name(option)) || sets_user && name(option) == "--reuid"));
         self.given_up.extend([first, second]);
         self
     }
@@ -143,6 +143,12 @@ impl Place {
     /// What doctor finds.
     pub fn look(self) -> Report {
         let (code, output) = self.run(&["--json"]);
+        Report::new(code, &output)
+    }
+
+    /// What it finds where these are no matter.
+    pub fn look_allowing(self, properties: &str) -> Report {
+        let (code, output) = self.run(&["--json", "--allow", properties]);
         Report::new(code, &output)
     }
 

@@ -45,7 +45,10 @@ pub(super) fn findings(expected: &Expected<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     match named_files() {
         Ok(named) => files.extend(named.into_iter().map(|(content, path)| ("named", content, path))),
-        Err(error) => findings.push(expected.unknown(Property::SecretFiles, &error.message)),
+        Err(error) => {
+            let found = format!("cannot tell: {}", error.message);
+            findings.push(expected.lacks(Property::SecretFiles, found, "mend it, then run doctor again"));
+        }
     }
     let parents = surroundings.runtime_directory.as_deref().into_iter().chain(["/tmp"]);
     // Others' servers are theirs.
