@@ -8,7 +8,7 @@ pub const CANARY: &str = "canary-of-a-key-4711";
 /// One thing that is taken away or put within reach.
 pub struct Change {
     pub what: &'static str,
-    pub change: fn(Place) -> Place,
+    pub apply: fn(Place) -> Place,
     /// Whose finding turns, how, and what it says.
     pub subject: &'static str,
     pub verdict: &'static str,
@@ -17,12 +17,12 @@ pub struct Change {
 
 const fn row(
     what: &'static str,
-    change: fn(Place) -> Place,
+    apply: fn(Place) -> Place,
     subject: &'static str,
     verdict: &'static str,
     part: &'static str,
 ) -> Change {
-    Change { what, change, subject, verdict, part }
+    Change { what, apply, subject, verdict, part }
 }
 
 pub const CHANGES: [Change; 25] = [
@@ -85,7 +85,13 @@ pub const CHANGES: [Change; 25] = [
         "default on other",
     ),
     row("open files without end", |place| place.without(FEW_FILES), "nofile", "bad", "as good as no limit"),
-    row("core files", |place| place.without("ulimit -c 0"), "core", "warning", "passwords"),
+    row(
+        "core files",
+        |place| place.without("ulimit -c 0").with("ulimit -S -c $(ulimit -H -c)"),
+        "core",
+        "warning",
+        "passwords",
+    ),
     row(
         "a socket of an engine",
         |place| place.with(ENGINE).with("chmod 666 /run/docker.sock"),
