@@ -192,6 +192,6 @@ mod tests {
         fs::write(parent.path().join("deskhand-file"), "").unwrap();
         let found = private_directories(parent.path().to_str().unwrap());
         assert_eq!(found, [parent.path().join("deskhand-7")]);
-        assert_eq!(private_directories("/nonexistent"), [PathBuf::new(); 0]);
+        assert!(private_directories("/nonexistent").is_empty());
     }
 }
