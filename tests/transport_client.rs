@@ -12,7 +12,10 @@ use deskhand::{
         health::{self, HealthArguments},
     },
     exit::{Exit, Fatal},
-    transport::client::{ClientError, DEFAULT_URL, Endpoint},
+    transport::{
+        client::ClientError,
+        endpoint::{DEFAULT_URL, Endpoint},
+    },
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
@@ -70,10 +73,14 @@ async fn nobody_there_is_told_as_that() {
     assert!(error.to_string().starts_with("nothing listens at /nowhere/socket"), "{error}");
 }
 
+fn at(url: &str) -> ServerArguments {
+    ServerArguments { url: url.to_owned(), socket: None, virtio: None, tls_ca: None, tls_cert: None, tls_key: None }
+}
+
 fn arguments(server: &Server) -> ServerArguments {
     match server.carrier {
-        Carrier::Unix => ServerArguments { url: DEFAULT_URL.to_owned(), socket: Some(server.socket_path()) },
-        _ => ServerArguments { url: format!("ws://{}", server.host()), socket: None },
+        Carrier::Unix => ServerArguments { socket: Some(server.socket_path()), ..at(DEFAULT_URL) },
+        _ => at(&format!("ws://{}", server.host())),
     }
 }
 

@@ -106,7 +106,9 @@ async fn every_row(carrier: Carrier) {
     assert_eq!(rows.len(), 46, "the corpus has 46 rows");
     let mut witness = server.open().await;
     let before = resident();
-    for each in rows.iter().filter(|row| row["name"] != STALL) {
+    // A port has no end that its host could see.
+    let seen = |row: &&Value| carrier != Carrier::Virtio || row["expect"] != "nothing executed";
+    for each in rows.iter().filter(|row| row["name"] != STALL).filter(seen) {
         row(&server, each).await;
         witness.echo("unharmed").await;
     }
@@ -127,6 +129,16 @@ async fn every_row_over_a_unix_socket() {
 #[tokio::test]
 async fn every_row_over_standard_input_and_output() {
     every_row(Carrier::Stdio).await;
+}
+
+#[tokio::test]
+async fn every_row_over_tls() {
+    every_row(Carrier::Tls).await;
+}
+
+#[tokio::test]
+async fn every_row_over_a_virtio_port() {
+    every_row(Carrier::Virtio).await;
 }
 
 #[tokio::test]
@@ -151,7 +163,7 @@ async fn pings_from_a_peer_that_reads_nothing_queue_nowhere() {
 
 #[tokio::test]
 async fn a_message_that_stalls_is_closed_within_10_seconds_on_every_transport() {
-    let servers = [Carrier::Tcp, Carrier::Unix, Carrier::Stdio].map(Server::start);
+    let servers = [Carrier::Tcp, Carrier::Unix, Carrier::Stdio, Carrier::Tls, Carrier::Virtio].map(Server::start);
     let rows = rows();
     let stall = rows.iter().find(|row| row["name"] == STALL).unwrap();
     futures_util::future::join_all(servers.iter().map(|server| row(server, stall))).await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::client::{CallError, ServerArguments, block_on},
-    transport::client::Endpoint,
+    transport::endpoint::Endpoint,
 };
 
 /// The id of the one request.

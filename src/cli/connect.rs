@@ -2,26 +2,14 @@
 //!
 //! For `docker exec -i` and `ssh`: whoever holds them speaks HTTP and WebSocket to a server without a published port.
 
-use std::{
-    fs::File,
-    io,
-    net::TcpStream,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
-    },
-    thread,
-};
+use std::{fs::File, io, os::fd::AsFd, thread};
 
 use clap::Args;
 use rustix::net::Shutdown;
 
 use crate::{
-    cli::client::{CallError, ServerArguments},
-    transport::{
-        bridge::pump,
-        client::{ClientError, Endpoint},
-    },
+    cli::client::{CallError, ServerArguments, block_on},
+    transport::bridge::{self, pump},
 };
 
 /// The arguments of `deskhand connect`.
@@ -36,18 +24,16 @@ pub struct ConnectArguments {
 /// still says comes out.
 pub fn run(arguments: &ConnectArguments) -> Result<(), CallError> {
     let endpoint = arguments.server.endpoint()?;
-    let unreachable = |source| ClientError::Unreachable { endpoint: endpoint.clone(), source };
     // Duplicates, past the buffering of the standard library: every byte counts at once.
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let socket = match &endpoint {
-        Endpoint::Tcp { host, port, .. } => {
-            let socket = TcpStream::connect((host.as_str(), *port)).map_err(unreachable)?;
-            socket.set_nodelay(true)?;
-            File::from(OwnedFd::from(socket))
-        }
-        Endpoint::Unix(path) => File::from(OwnedFd::from(UnixStream::connect(path).map_err(unreachable)?)),
-    };
+    if endpoint.is_encrypted() {
+        let carried =
+            async { bridge::carry(endpoint.open().await?, input.into(), output.into()).await.map_err(CallError::from) };
+        return block_on(carried)?;
+    }
+    let socket = block_on(async { endpoint.open().await?.into_descriptor().map_err(CallError::from) })??;
+    let socket = File::from(socket);
     let writing = socket.try_clone()?;
     thread::spawn(move || {
         // Whatever ends the input, a read error too, ends what the server gets; its answer tells the rest.

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod call;
 pub mod client;
 pub mod connect;
+pub mod dial_child;
 pub mod doctor;
 pub mod exec_child;
 pub mod health;
@@ -82,6 +83,10 @@ enum Verb {
     #[command(hide = true)]
     WitnessChild(witness_child::WitnessChildArguments),
 
+    /// The process that connects to controllers; started by its supervisor.
+    #[command(hide = true)]
+    DialChild(dial_child::DialChildArguments),
+
     /// A child of `serve`; started by its supervisor.
     #[command(hide = true)]
     ExecChild(exec_child::ExecChildArguments),
@@ -113,6 +118,7 @@ pub fn run(engine: Engine) -> ExitCode {
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Schema => schema::run(),
         Verb::WitnessChild(arguments) => witness_child::run(&arguments),
+        Verb::DialChild(arguments) => dial_child::run(&arguments),
         Verb::ServeChild => serve::run_child(engine),
         Verb::ExecChild(arguments) => return exec_child::run(&arguments),
     };

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::{
     config::{
         display::XvfbSize,
+        tls::KeyPin,
         values::{Host, LogLevel, Origin, ProbeAddress, SandboxChoice, ScreenChoice},
     },
     protocol::{
@@ -42,8 +43,10 @@ pub struct ServeArguments {
     #[serde(alias = "pixels_per_notch")]
     pub pixels_per_notch: Option<PixelsPerNotch>,
 
-    /// Where to listen: IP:PORT (port 0 takes a free one), unix:PATH or stdio; may be repeated [default: 127.0.0.1:7010].
-    /// In the environment variable, commas separate several.
+    /// Where to listen: IP:PORT (port 0 takes a free one), unix:PATH, stdio, vsock:PORT or virtio:PATH (a virtio-serial port, as in
+    /// virtio:/dev/virtio-ports/org.deskhand.control); or dial:wss://HOST[:PORT][/PATH], where a controller is called instead; may be
+    /// repeated [default: 127.0.0.1:7010]. In the environment variable, commas
+    /// separate several.
     #[arg(long, env = "DESKHAND_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<ListenAddress>,
 
@@ -99,6 +102,34 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_SECRET_CLIENT", value_name = "EXECUTABLE", value_delimiter = ',')]
     pub secret_client: Vec<String>,
 
+    /// Speak TLS on TCP addresses, with the certificate in this PEM file and those that lead from it to its authority. It is read again
+    /// when it changes.
+    #[arg(long, env = "DESKHAND_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<String>,
+
+    /// The private key of that certificate, a PEM file that only its owner and group may read.
+    #[arg(long, env = "DESKHAND_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<String>,
+
+    /// Take TLS connections only from clients that show a certificate of one of the authorities in this PEM file. The token is still
+    /// needed.
+    #[arg(long, env = "DESKHAND_TLS_CLIENT_CA", value_name = "FILE")]
+    pub tls_client_ca: Option<String>,
+
+    /// Take whoever has a certificate from an authority in this PEM file, for the name that is called, for the controller of a `dial:`
+    /// address. With --tls-cert and --tls-key that certificate is shown to it.
+    #[arg(long, env = "DESKHAND_DIAL_CA", value_name = "FILE")]
+    pub dial_ca: Option<String>,
+
+    /// Take whoever has the key with this SHA-256 for the controller of a `dial:` address, whatever its certificate says.
+    #[arg(long, env = "DESKHAND_DIAL_PIN", value_name = "HEX")]
+    pub dial_pin: Option<KeyPin>,
+
+    /// Follow this access log of an egress proxy (deploy/egress): what applications ask of the network is counted in the metrics and told
+    /// by the event `egress`.
+    #[arg(long, env = "DESKHAND_EGRESS_LOG", value_name = "FILE")]
+    pub egress_log: Option<String>,
+
     /// Accept this HTTP Host besides localhost and the listen addresses; may be repeated.
     #[arg(long, env = "DESKHAND_ALLOW_HOST", value_name = "H", value_delimiter = ',')]
     pub allow_host: Vec<Host>,
@@ -112,7 +143,7 @@ pub struct ServeArguments {
     #[arg(long, env = "DESKHAND_ALLOW_UID", value_name = "UID", value_delimiter = ',')]
     pub allow_uid: Vec<u32>,
 
-    /// Allow a TCP address that is not loopback: tokens and pictures then cross the network readable.
+    /// Allow a TCP address that is not loopback without TLS: tokens and pictures then cross the network readable.
     #[arg(
         long,
         env = "DESKHAND_ALLOW_PLAINTEXT",
@@ -214,6 +245,12 @@ impl ServeArguments {
             policy: self.policy.or(lower.policy),
             allow_host: first_filled(self.allow_host, lower.allow_host),
             allow_origin: first_filled(self.allow_origin, lower.allow_origin),
+            tls_cert: self.tls_cert.or(lower.tls_cert),
+            tls_key: self.tls_key.or(lower.tls_key),
+            tls_client_ca: self.tls_client_ca.or(lower.tls_client_ca),
+            egress_log: self.egress_log.or(lower.egress_log),
+            dial_ca: self.dial_ca.or(lower.dial_ca),
+            dial_pin: self.dial_pin.or(lower.dial_pin),
             secrets_fd: self.secrets_fd.or(lower.secrets_fd),
             secret_client: first_filled(self.secret_client, lower.secret_client),
             allow_uid: first_filled(self.allow_uid, lower.allow_uid),

@@ -9,6 +9,7 @@ pub mod environment;
 pub mod named_files;
 pub mod policy;
 pub mod strictness;
+pub mod tls;
 pub mod token;
 pub mod tokens;
 pub mod values;
@@ -34,6 +35,7 @@ use arguments::ServeArguments;
 use audit::AuditSettings;
 use display::DisplayChoice;
 use strictness::Strictness;
+use tls::{DialTrust, TlsFiles};
 use token::{Token, TokenError};
 use values::{Host, LogLevel, Origin, ProbeAddress, SandboxChoice};
 
@@ -57,6 +59,10 @@ pub struct Settings {
     pub probe: Option<ProbeAddress>,
     /// Which token opens the door.
     pub token: TokenChoice,
+    /// The certificate for TCP addresses, where they speak TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whom we take for the controllers that we call, where there are such.
+    pub dial: Option<DialTrust>,
     /// HTTP hosts to accept besides localhost and the listen addresses.
     pub allow_host: Vec<Host>,
     /// Origins of web pages to accept.
@@ -81,6 +87,8 @@ pub struct Settings {
     pub policy: Option<PathBuf>,
     /// Where the secrets of the start are read from: a descriptor that was open when we were started.
     pub secrets_fd: Option<i32>,
+    /// The log of the egress proxy, which is followed.
+    pub egress_log: Option<PathBuf>,
     /// The executables of programs that may be connected to the display while a secret is typed.
     pub secret_client: Vec<String>,
     /// `XDG_RUNTIME_DIR`, not yet checked to be ours.
@@ -228,7 +236,15 @@ impl Settings {
         } else {
             typed.listen.clone()
         };
-        check_listen(&listen, typed.allow_plaintext.unwrap_or(false))?;
+        let tls = TlsFiles::choose(&typed)?;
+        check_listen(&listen, tls.as_ref(), typed.allow_plaintext.unwrap_or(false))?;
+        let dial = DialTrust::choose(&typed, &listen)?;
+        let speaks_tls = |address: &ListenAddress| matches!(address, ListenAddress::Tcp(_) | ListenAddress::Dial(_));
+        if tls.is_some() && !listen.iter().any(speaks_tls) {
+            return Err(Fatal::usage(
+                "tls-cert is given and there is no address that could speak TLS; listen on IP:PORT, or leave it out",
+            ));
+        }
         // Whoever names users believes that nobody else gets in.
         if !typed.allow_uid.is_empty() && !listen.iter().any(|address| matches!(address, ListenAddress::Unix(_))) {
             return Err(Fatal::usage(
@@ -268,6 +284,8 @@ impl Settings {
             listen,
             probe: typed.probe_listen,
             token,
+            tls,
+            dial,
             allow_host: typed.allow_host,
             allow_origin: typed.allow_origin,
             allow_uid: typed.allow_uid,
@@ -279,6 +297,7 @@ impl Settings {
             sandbox: typed.sandbox.unwrap_or_default(),
             policy: typed.policy.as_deref().map(absolute).transpose()?,
             secrets_fd: typed.secrets_fd,
+            egress_log: typed.egress_log.as_deref().map(absolute).transpose()?,
             secret_client: typed.secret_client,
             runtime_parent: surroundings.runtime_directory.as_ref().map(PathBuf::from),
         })
@@ -302,18 +321,18 @@ fn one_token(typed: &ServeArguments) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn check_listen(listen: &[ListenAddress], allow_plaintext: bool) -> Result<(), Fatal> {
+fn check_listen(listen: &[ListenAddress], tls: Option<&TlsFiles>, allow_plaintext: bool) -> Result<(), Fatal> {
     for (index, address) in listen.iter().enumerate() {
         let free_port = matches!(address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
         if !free_port && listen[..index].contains(address) {
             return Err(Fatal::usage(format!("the address {address} is given twice; give it once")));
         }
-        if address.leaves_the_machine() && !allow_plaintext {
+        if address.leaves_the_machine() && tls.is_none() && !allow_plaintext {
             return Err(Fatal::new(
                 Exit::NotAllowed,
                 format!(
                     "{address} is not a loopback address, and without TLS tokens and pictures would cross the network \
-                     readable; listen on 127.0.0.1 or unix:PATH, or accept it with --allow-plaintext"
+                     readable; give --tls-cert and --tls-key, listen on 127.0.0.1 or unix:PATH, or accept it with --allow-plaintext"
                 ),
             ));
         }

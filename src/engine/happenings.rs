@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    protocol::{audit::Outcome, identity::UserName, limits},
+    protocol::{audit::Outcome, egress::EgressVerdict, identity::UserName, limits},
     session::registry::SessionId,
 };
 
@@ -36,16 +36,30 @@ pub struct ActionSeen {
     pub took: Duration,
 }
 
+/// What an application asked of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressSeen {
+    /// The host.
+    pub host: String,
+    /// What became of it.
+    pub verdict: EgressVerdict,
+}
+
 /// Where it is told.
 #[derive(Debug)]
 pub struct Happenings {
     lease: watch::Sender<Option<LeaseSeen>>,
     actions: broadcast::Sender<ActionSeen>,
+    egress: broadcast::Sender<EgressSeen>,
 }
 
 impl Default for Happenings {
     fn default() -> Self {
-        Self { lease: watch::Sender::new(None), actions: broadcast::Sender::new(limits::ACTIONS_KEPT) }
+        Self {
+            lease: watch::Sender::new(None),
+            actions: broadcast::Sender::new(limits::ACTIONS_KEPT),
+            egress: broadcast::Sender::new(limits::ACTIONS_KEPT),
+        }
     }
 }
 
@@ -74,6 +88,19 @@ impl Happenings {
     /// Follows what sessions do from now on.
     pub fn follow_actions(&self) -> broadcast::Receiver<ActionSeen> {
         self.actions.subscribe()
+    }
+
+    /// Follows what applications ask of the network from now on.
+    pub fn follow_egress(&self) -> broadcast::Receiver<EgressSeen> {
+        self.egress.subscribe()
+    }
+
+    /// Tells what one has asked for.
+    pub fn egress(&self, seen: impl FnOnce() -> EgressSeen) {
+        if self.egress.receiver_count() > 0 {
+            // As below.
+            self.egress.send(seen()).ok();
+        }
     }
 
     /// Tells what came of a request.

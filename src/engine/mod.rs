@@ -12,6 +12,7 @@ pub mod connection;
 pub mod context;
 pub mod control;
 pub mod display;
+mod egress;
 pub mod happenings;
 pub mod information;
 pub mod lane;

@@ -41,13 +41,19 @@ fn places(settings: &Settings, runtime: &Path) -> Places {
     let parent = |path: &Path| path.parent().map(here);
     let socket = |address: &ListenAddress| match address {
         ListenAddress::Unix(path) => parent(path),
-        ListenAddress::Tcp(_) | ListenAddress::Stdio => None,
+        ListenAddress::Tcp(_)
+        | ListenAddress::Stdio
+        | ListenAddress::Vsock(_)
+        | ListenAddress::Virtio(_)
+        | ListenAddress::Dial(_) => None,
     };
     let record = settings.audit.iter().filter_map(|audit| match &audit.target {
         AuditTarget::File(path) => parent(path),
         AuditTarget::Stdout | AuditTarget::Syslog => None,
     });
     Places {
+        // The log that comes in place of the one that is open.
+        read: settings.egress_log.as_deref().and_then(parent).into_iter().collect(),
         written: settings.state.iter().cloned().chain(record).collect(),
         emptied: vec![runtime.to_owned()],
         files_removed: settings.listen.iter().filter_map(socket).collect(),

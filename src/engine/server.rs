@@ -1,6 +1,6 @@
 //! The server process from its hand-over to its end.
 
-use std::{path::Path, sync::Arc};
+use std::{os::unix::net::UnixStream, path::Path, sync::Arc};
 
 use serde::Serialize;
 use tokio::{
@@ -10,15 +10,21 @@ use tokio::{
 
 use super::{
     display::{self, DisplayState, OpenDesktop},
-    recording, sandbox,
+    egress, recording, sandbox,
     secrets::SecretKeeper,
     secrets_source,
     service::EngineService,
-    state::{self, Engine, Ownership, Parts},
+    state::{self, EgressKnown, Engine, Ownership, Parts},
 };
 use crate::{
     config::{
-        AcceptedTokens, Settings, display::DisplayChoice, policy, strictness::Strictness, tokens, values::ProbeAddress,
+        AcceptedTokens, Settings,
+        display::DisplayChoice,
+        policy,
+        strictness::Strictness,
+        tls::{DialMaterial, KeyPin, TlsMaterial},
+        tokens,
+        values::ProbeAddress,
     },
     desktop::{Desktop, connection::OpenError, curtain::Curtain, target::Target},
     exit::{Exit, Fatal},
@@ -32,8 +38,10 @@ use crate::{
         messages::{Handover, ToServer, ToSupervisor},
     },
     transport::{
+        dialler::DialLine,
         http::HttpSettings,
         listener::{self, Listener},
+        tls::{ClientChoice, ClientTls, Identity, ServerTls, Trusted},
     },
 };
 
@@ -87,7 +95,7 @@ enum Stop {
 }
 
 async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
-    let Start { handover, streams, witness, secrets, link } = start;
+    let Start { handover, streams, witness, dialler, secrets, link } = start;
     let Handover { settings, tokens, .. } = &handover;
     let internal = |error: std::io::Error| Fatal::new(Exit::Internal, error.to_string());
     let mut link = link.open().map_err(internal)?;
@@ -96,7 +104,9 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).map_err(internal)?;
     let policy = handover.policy.as_deref().map(rulebook).transpose()?;
 
-    let mut listeners = bind(settings, streams)?;
+    let tls = handover.tls.as_ref().map(server_tls).transpose()?;
+    let mut listeners = bind(settings, streams, tls.as_ref())?;
+    listeners.extend(dial(&handover, dialler)?);
     let addresses = listeners.iter().map(|listener| listener.address().to_string()).collect();
     let probe = settings.probe.map(|probe| bind_probe(probe, settings.strictness)).transpose()?;
     let probe_address = probe.as_ref().map(|listener| listener.address().to_string());
@@ -119,6 +129,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
     if let Some(source) = secrets {
         secrets_source::read(source, &keeper)?;
     }
+    let egress_log = settings.egress_log.as_deref().map(egress::open).transpose()?;
     // Behind everything that opens a file, before everything that starts a thread.
     let sandbox = sandbox::enter(&handover, witness)?;
     let engine = Arc::new(Engine::new(Parts {
@@ -134,6 +145,7 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         sandbox,
         policy,
         secrets: keeper,
+        egress: if egress_log.is_some() { EgressKnown::FromItsLog } else { EgressKnown::No },
     }));
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -146,12 +158,16 @@ async fn run(start: Start, open: OpenDesktop) -> Result<Exit, Fatal> {
         stopped.await.ok();
     });
     let mut serving = tokio::spawn(serving);
+    if let Some(log) = egress_log {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { egress::follow(log, &engine).await });
+    }
     let curtain = Arc::clone(&engine.secrets.curtain);
     let (attendance, strictness) = (engine.attendance.clone(), settings.strictness);
     let keeping = display::keep(watched_targets, states, attendance, &engine.metrics, open, curtain, strictness);
 
     let mut announcement = Some(Announcement { addresses, probe: probe_address, handover: &handover, engine: &engine });
-    let attend = attend(&mut link, &engine, &targets, display, &mut announcement);
+    let attend = attend(&mut link, &engine, &targets, display, &mut announcement, tls.as_ref());
     let reason = tokio::select! {
         reason = attend => reason,
         _ = terminate.recv() => Stop::Asked,
@@ -192,14 +208,54 @@ fn usage(state: &Path) -> Result<(UsageStore, Vec<Used>), Fatal> {
     Ok((store, used))
 }
 
-fn bind(settings: &Settings, streams: Option<StandardStreams>) -> Result<Vec<Listener>, Fatal> {
+/// What the files for TLS say, as the transport has it.
+fn server_tls(material: &TlsMaterial) -> Result<ServerTls, Fatal> {
+    let TlsMaterial { client_authority, .. } = material;
+    ServerTls::new(identity(material), client_authority.as_deref())
+        .map_err(|error| Fatal::usage(format!("TLS cannot be spoken: {error}")))
+}
+
+fn identity(TlsMaterial { certificate, key, .. }: &TlsMaterial) -> Identity<'_> {
+    Identity { certificate, key }
+}
+
+fn bind(
+    settings: &Settings,
+    streams: Option<StandardStreams>,
+    tls: Option<&ServerTls>,
+) -> Result<Vec<Listener>, Fatal> {
     let mut streams = streams;
     let bound = settings.listen.iter().filter_map(|address| match address {
-        ListenAddress::Tcp(address) => Some(Listener::tcp(*address)),
+        ListenAddress::Tcp(address) => Some(match tls {
+            Some(tls) => Listener::tls(*address, tls.clone()),
+            None => Listener::tcp(*address),
+        }),
         ListenAddress::Unix(path) => Some(Listener::unix_for(path.clone(), &settings.allow_uid)),
+        ListenAddress::Vsock(port) => Some(Listener::vsock(*port)),
+        ListenAddress::Virtio(path) => Some(Listener::virtio(path.clone())),
+        // Called, not bound.
+        ListenAddress::Dial(_) => None,
         ListenAddress::Stdio => streams.take().map(|streams| Ok(Listener::stdio(streams.input, streams.output))),
     });
     bound.collect::<Result<_, _>>().map_err(|error| Fatal::new(Exit::CouldNotBind, error.to_string()))
+}
+
+/// The controllers to call, by the process at the other end of the line.
+fn dial(handover: &Handover, line: Option<UnixStream>) -> Result<Vec<Listener>, Fatal> {
+    let (Some(line), Some(material)) = (line, &handover.dial) else { return Ok(Vec::new()) };
+    let line = Arc::new(DialLine::new(line).map_err(|error| Fatal::internal(error.to_string()))?);
+    let trusted = match material {
+        DialMaterial::Authority(text) => Trusted::Authority(text),
+        DialMaterial::Key(KeyPin(sha256)) => Trusted::Key(*sha256),
+    };
+    let identity = handover.tls.as_ref().map(identity);
+    let tls = ClientTls::new(ClientChoice { trusted, identity })
+        .map_err(|error| Fatal::usage(format!("no controller can be called: {error}")))?;
+    let urls = handover.settings.listen.iter().filter_map(|address| match address {
+        ListenAddress::Dial(url) => Some(url.clone()),
+        _ => None,
+    });
+    Ok((0..).zip(urls).map(|(number, url)| Listener::dial(url, number, Arc::clone(&line), tls.clone())).collect())
 }
 
 fn bind_probe(ProbeAddress(address): ProbeAddress, strictness: Strictness) -> Result<Listener, Fatal> {
@@ -227,6 +283,7 @@ async fn attend(
     targets: &watch::Sender<Option<Target>>,
     mut display: watch::Receiver<DisplayState>,
     announcement: &mut Option<Announcement<'_>>,
+    tls: Option<&ServerTls>,
 ) -> Stop {
     loop {
         tokio::select! {
@@ -260,6 +317,13 @@ async fn attend(
                     }
                     Err(error) => tracing::error!(%error, "the tokens stay as they were"),
                 },
+                Ok(Some(ToServer::Tls { material })) => {
+                    let replaced = tls.map(|tls| tls.replace(identity(&material), material.client_authority.as_deref()));
+                    match replaced.transpose() {
+                        Ok(_) => tracing::info!("the certificate was read again"),
+                        Err(error) => tracing::warn!(%error, "the certificate stays as it was"),
+                    }
+                }
                 // The supervisor decides what the end of COMMAND means; it asks us to stop if it must.
                 Ok(Some(ToServer::CommandStarted { .. } | ToServer::CommandExited { .. })) => {}
                 Ok(None) => return Stop::Fatal(Fatal::new(Exit::Internal, "the supervisor has ended")),

@@ -51,6 +51,15 @@ const RETURN_TIME: Duration = Duration::from_millis(500);
 /// what the X server says is down.
 pub const RELEASE_TIME: Duration = Duration::from_millis(500);
 
+/// Whether it is known what applications ask of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressKnown {
+    /// A proxy's log is followed.
+    FromItsLog,
+    /// No log was named.
+    No,
+}
+
 /// Whether the X server is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
@@ -93,6 +102,8 @@ pub struct Engine {
     pub sandbox: &'static str,
     /// What may be done; everything where there is none.
     pub policy: Option<Arc<Rulebook>>,
+    /// Whether the event `egress` can be sent.
+    pub egress: EgressKnown,
     /// What waits for a person's consent.
     pub confirmations: Confirmations,
     /// The secrets, and what they have left on the screen.
@@ -131,6 +142,8 @@ pub struct Parts {
     pub policy: Option<Arc<Rulebook>>,
     /// The secrets, and what pictures do not show.
     pub secrets: SecretKeeper,
+    /// Whether the egress proxy's log is followed.
+    pub egress: EgressKnown,
 }
 
 /// A name for this start of the server that no other has.
@@ -146,8 +159,21 @@ pub fn new_boot() -> Result<String, getrandom::Error> {
 impl Engine {
     /// The state at the start.
     pub fn new(parts: Parts) -> Self {
-        let Parts { display, tokens, tasks, usage, screen, notch, ownership, boot, audit, sandbox, policy, secrets } =
-            parts;
+        let Parts {
+            display,
+            tokens,
+            tasks,
+            usage,
+            screen,
+            notch,
+            ownership,
+            boot,
+            audit,
+            sandbox,
+            policy,
+            secrets,
+            egress,
+        } = parts;
         let mut sessions = Sessions::new(Rules { boot: boot.clone(), tasks, policy: policy.clone() });
         let usage_store = usage.map(|(store, used)| {
             for used in used {
@@ -171,6 +197,7 @@ impl Engine {
             roster: Roster::default(),
             sandbox,
             policy,
+            egress,
             confirmations: Confirmations::default(),
             secrets,
             usage_store,

@@ -30,6 +30,8 @@ closed_list! {
         Malformed = "malformed",
         /// Its head was not complete in time.
         TimedOut = "timed_out",
+        /// Its TLS handshake failed: another version, or a certificate that does not do.
+        Tls = "tls",
         /// Addressed to a name that is not ours.
         Host = "host",
         /// Sent by a page that is not ours.

@@ -40,6 +40,11 @@ impl UserName {
         Self("host".into())
     }
 
+    /// The controller that we have called.
+    pub fn dialled() -> Self {
+        Self("controller".into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -126,6 +131,11 @@ impl Principal {
     /// Whoever only the host can be.
     pub fn host() -> Self {
         Self::unlimited(UserName::host())
+    }
+
+    /// The controller that we have called, which has shown a certificate.
+    pub fn dialled() -> Self {
+        Self::unlimited(UserName::dialled())
     }
 
     /// Whether the token is still accepted.

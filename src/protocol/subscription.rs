@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     audit::Outcome,
     confirm::ConfirmEvent,
+    egress::EgressVerdict,
     error::{ErrorKind, Failure},
     window::ListedWindow,
     wire::Whole,
@@ -34,10 +35,6 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Those that this version sends. The others are part of the contract all the same.
-    const SENT: [Self; 7] =
-        [Self::Frames, Self::Changed, Self::Cursor, Self::Windows, Self::Actions, Self::Lease, Self::Confirm];
-
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,7 +65,7 @@ pub struct SubscribeParams {
 
 impl SubscribeParams {
     /// # Errors
-    /// `invalid_params` for none and for one that is named twice, `unsupported` for one that this version does not send.
+    /// `invalid_params` for none and for one that is named twice.
     pub(super) fn check(self) -> Result<StreamCall, Failure> {
         let Self { events } = self;
         if events.is_empty() {
@@ -80,17 +77,8 @@ impl SubscribeParams {
                 let message = format!("events names {} twice; name each once", event.name());
                 return Err(Failure::new(ErrorKind::InvalidParams, message));
             }
-            if !EventKind::SENT.contains(event) {
-                let sent = EventKind::SENT.map(Self::quoted).join(", ");
-                let message = format!("the event {} is not part of this version, which has {sent}", event.name());
-                return Err(Failure::new(ErrorKind::Unsupported, message));
-            }
         }
         Ok(StreamCall::Subscribe(events))
-    }
-
-    fn quoted(event: EventKind) -> String {
-        format!("`{}`", event.name())
     }
 }
 
@@ -187,6 +175,8 @@ pub enum Event {
     Confirm(ConfirmEvent),
     /// A request has been carried out or refused.
     Actions(ActionsEvent),
+    /// An application has asked for something of the network.
+    Egress(EgressEvent),
     /// Another session controls, or none. The first one says how it is.
     Lease {
         /// Whose session has the lease; null when it is free.
@@ -194,6 +184,18 @@ pub enum Event {
         /// How often it has changed hands.
         epoch: u64,
     },
+}
+
+/// What an application asked of the network, as the egress proxy's log has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EgressEvent {
+    /// The host that was asked for, as the application wrote it, percent-encoded.
+    pub host: String,
+    /// What became of it.
+    pub verdict: EgressVerdict,
+    /// How many before it this reader was too slow for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
 }
 
 /// What came of a request of any session, without what was typed and where.
@@ -267,9 +269,6 @@ mod tests {
         for wrong in [json!(["sounds"]), json!([]), json!(["frames", "frames"]), json!("frames"), json!([1])] {
             assert_eq!(subscribe(&wrong).expect_err("wrong").kind, ErrorKind::InvalidParams, "{wrong}");
         }
-        let failure = subscribe(&json!(["frames", "egress"])).expect_err("later");
-        assert_eq!(failure.kind, ErrorKind::Unsupported);
-        assert!(failure.message.contains("egress"), "{}", failure.message);
     }
 
     #[test]
@@ -279,7 +278,10 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
         let params = json!({"subscription": 3, "type": "changed", "frame": "2-7"});
         assert_eq!(value, json!({"jsonrpc": "2.0", "method": "event", "params": params}));
-        for kind in EventKind::SENT {
+        let egress =
+            Event::Egress(EgressEvent { host: "a.example".to_owned(), verdict: EgressVerdict::Denied, missed: None });
+        assert_eq!(json!(egress), json!({"type": "egress", "host": "a.example", "verdict": "denied"}));
+        for kind in [EventKind::Frames, EventKind::Egress, EventKind::Confirm] {
             assert_eq!(json!(kind), kind.name());
         }
         let action = ActionsEvent {

@@ -21,6 +21,8 @@ const READ: [&str; 2] = ["/proc", "/sys/fs/cgroup"];
 /// remove. Connecting to Unix sockets takes no permission here; files that are open already stay so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
+    /// Of which files are read.
+    pub read: Vec<PathBuf>,
     /// Of which files are read, written, made and removed: what keeps a state or a record adds its directory here. As long as
     /// all of them are opened before the sandbox is entered, the filter lets none be opened for writing; what must open one
     /// later needs a row there, too.
@@ -59,7 +61,9 @@ impl Places {
     }
 
     fn rules(&self) -> impl Iterator<Item = (&Path, BitFlags<AccessFs>)> {
-        let read = READ.iter().map(|path| (Path::new(path), AccessFs::ReadFile | AccessFs::ReadDir));
+        let always = READ.iter().map(Path::new);
+        let read = always.chain(self.read.iter().map(PathBuf::as_path));
+        let read = read.map(|path| (path, AccessFs::ReadFile | AccessFs::ReadDir));
         // Neither programs nor devices, and nothing moves from one place to another.
         let write = AccessFs::from_all(FILES)
             & !(AccessFs::Execute | AccessFs::IoctlDev | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::Refer);

@@ -1,5 +1,5 @@
-//! The first line over the socket pair, with descriptors: the line to the witness and the source of secrets where there are such,
-//! and standard input and output where a listener needs them.
+//! The first line over the socket pair, with descriptors: the lines to the witness and to the process that connects, the source of
+//! secrets, where there are such, and standard input and output where a listener needs them.
 
 use std::{
     io::{self, IoSlice, IoSliceMut, Write},
@@ -19,8 +19,8 @@ use crate::supervisor::messages::{Handover, LINE_BYTES};
 
 /// Standard input and output of `deskhand serve`.
 const STDIO_DESCRIPTORS: usize = 2;
-/// These, the line to the witness and the source of secrets.
-const DESCRIPTORS: usize = STDIO_DESCRIPTORS + 2;
+/// These, the lines to the witness and to the process that connects, and the source of secrets.
+const DESCRIPTORS: usize = STDIO_DESCRIPTORS + 3;
 /// The hand-over is a few hundred bytes: one read takes it.
 const READ_BYTES: usize = 4096;
 
@@ -38,6 +38,8 @@ pub struct StandardStreams {
 pub(super) struct Passed {
     /// The line to the witness, where the hand-over names one.
     pub witness: Option<UnixStream>,
+    /// The line to the process that connects, where the hand-over names whom to call.
+    pub dialler: Option<UnixStream>,
     /// Where secrets are read from, where the hand-over says so.
     pub secrets: Option<OwnedFd>,
     /// The streams when a `stdio` listener is configured.
@@ -51,6 +53,8 @@ pub(super) type Received = (Handover, Passed, Vec<u8>);
 pub(super) struct Passing<'a> {
     /// The line to the witness.
     pub witness: Option<BorrowedFd<'a>>,
+    /// The line to the process that connects.
+    pub dialler: Option<BorrowedFd<'a>>,
     /// Where secrets are read from.
     pub secrets: Option<BorrowedFd<'a>>,
     /// Standard input and output.
@@ -61,15 +65,16 @@ pub(super) struct Passing<'a> {
 pub(super) fn send(
     mut socket: &UnixStream,
     handover: &Handover,
-    Passing { witness, secrets, streams }: &Passing<'_>,
+    Passing { witness, dialler, secrets, streams }: &Passing<'_>,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(handover)?;
     line.push(b'\n');
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<_> = witness.iter().chain(secrets).chain(streams.iter().flatten()).copied().collect();
+    let descriptors: Vec<_> =
+        witness.iter().chain(dialler).chain(secrets).chain(streams.iter().flatten()).copied().collect();
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return Err(io::Error::other("four descriptors do not fit the space made for four"));
+        return Err(io::Error::other("five descriptors do not fit the space made for five"));
     }
     let sent = sendmsg(socket, &[IoSlice::new(&line)], &mut control, SendFlags::NOSIGNAL)?;
     socket.write_all(&line[sent..])
@@ -114,11 +119,13 @@ fn passed(handover: &Handover, mut descriptors: Vec<OwnedFd>) -> io::Result<Pass
         (true, true) => Err(missing(what)),
     };
     let witness = first(handover.witness, "the line to the witness has not come along")?.map(UnixStream::from);
+    let dialler = first(handover.dial.is_some(), "the line to the process that connects has not come along")?;
+    let dialler = dialler.map(UnixStream::from);
     let secrets = first(handover.secrets, "the source of secrets has not come along")?;
     if descriptors.is_empty() {
-        return Ok(Passed { witness, secrets, streams: None });
+        return Ok(Passed { witness, dialler, secrets, streams: None });
     }
     let [input, output] = <[OwnedFd; STDIO_DESCRIPTORS]>::try_from(descriptors)
         .map_err(|_| missing("standard input and output come together"))?;
-    Ok(Passed { witness, secrets, streams: Some(StandardStreams { input, output }) })
+    Ok(Passed { witness, dialler, secrets, streams: Some(StandardStreams { input, output }) })
 }

@@ -30,6 +30,8 @@ pub struct Start {
     pub streams: Option<StandardStreams>,
     /// The line to the witness, where there is one.
     pub witness: Option<BlockingStream>,
+    /// The line to the process that connects, where there is somebody to call.
+    pub dialler: Option<BlockingStream>,
     /// Where secrets are read from, where there are such.
     pub secrets: Option<OwnedFd>,
     /// The way to the supervisor.
@@ -44,10 +46,10 @@ impl Start {
 
     /// Takes the hand-over from this end of a socket pair.
     pub fn receive_from(socket: OwnedFd) -> io::Result<Self> {
-        let (handover, Passed { witness, secrets, streams }, rest) = handover::receive(&socket)?;
+        let (handover, Passed { witness, dialler, secrets, streams }, rest) = handover::receive(&socket)?;
         let runtime_directory = handover.runtime_directory.clone();
         let link = PendingLink { socket: socket.into(), rest, runtime_directory };
-        Ok(Self { handover, streams, witness, secrets, link })
+        Ok(Self { handover, streams, witness, dialler, secrets, link })
     }
 }
 
@@ -93,7 +95,10 @@ impl SupervisorLink {
                 match &message {
                     ToServer::CommandStarted { process_group } => self.command = process_id(*process_group),
                     ToServer::CommandExited { .. } => self.command = None,
-                    ToServer::Display { .. } | ToServer::DisplayGone | ToServer::Tokens { .. } => {}
+                    ToServer::Display { .. }
+                    | ToServer::DisplayGone
+                    | ToServer::Tokens { .. }
+                    | ToServer::Tls { .. } => {}
                 }
                 return Ok(Some(message));
             }

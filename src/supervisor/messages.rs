@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{AcceptedTokens, Settings},
+    config::{
+        AcceptedTokens, Settings,
+        tls::{DialMaterial, TlsMaterial},
+    },
     protocol::display::DisplayNumber,
 };
 
@@ -22,6 +25,10 @@ pub struct Handover {
     pub tokens: Option<AcceptedTokens>,
     /// The text of the policy file, which has been read without a mistake.
     pub policy: Option<String>,
+    /// What TLS on TCP addresses needs, where they speak it.
+    pub tls: Option<TlsMaterial>,
+    /// Whom we take for the controllers that we call. Where it is there, the line to the process that connects comes along.
+    pub dial: Option<DialMaterial>,
     /// A directory that only our user can enter; removed when the supervisor ends.
     pub runtime_directory: PathBuf,
     /// Whether the line to a witness comes along.
@@ -49,6 +56,11 @@ pub enum ToServer {
     Tokens {
         /// What it says now.
         text: String,
+    },
+    /// The files for TLS have changed.
+    Tls {
+        /// What they say now.
+        material: TlsMaterial,
     },
     /// COMMAND runs.
     CommandStarted {

@@ -6,6 +6,7 @@
 pub mod child;
 mod command;
 mod cookie;
+mod dialler;
 mod display_lock;
 pub mod handover;
 mod inherited;
@@ -16,6 +17,7 @@ mod runtime_directory;
 mod server;
 mod signals;
 pub mod trampoline;
+mod watched_files;
 mod witness;
 mod xvfb;
 
@@ -35,7 +37,11 @@ use rustix::{
 };
 
 use crate::{
-    config::{self, Settings, TokenChoice, display::DisplayChoice},
+    config::{
+        self, Settings, TokenChoice,
+        display::DisplayChoice,
+        tls::{DialTrust, TlsFiles, TlsMaterial},
+    },
     exit::{Exit, Fatal},
     protocol::display::DisplayNumber,
 };
@@ -44,8 +50,9 @@ use command::{CommandDisplay, CommandSlot};
 use messages::{CommandStatus, Handover, ToServer, ToSupervisor};
 use probe::{Owner, Verdict};
 use runtime_directory::RuntimeDirectory;
-use server::ServerProcess;
+use server::{Lines, ServerProcess};
 use signals::{HangUp, Signals};
+use watched_files::WatchedFiles;
 use xvfb::OwnedDisplay;
 
 /// Runs `deskhand serve` until it ends. Afterwards no process and no file of it is left.
@@ -69,6 +76,10 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
     let runtime = RuntimeDirectory::create(settings.runtime_parent.as_deref())?;
     let tokens = settings.token.accept(runtime.path())?;
     let policy = settings.policy.as_deref().map(config::policy::read).transpose()?;
+    let tls = settings.tls.as_ref().map(TlsFiles::read).transpose()?;
+    let dial = settings.dial.as_ref().map(DialTrust::read).transpose()?;
+    let watched = settings.tls.as_ref().map(|files| WatchedFiles::watch(files.paths())).transpose();
+    let watched = watched.map_err(|error| Fatal::internal(format!("cannot watch the files for TLS: {error}")))?;
     let display = match &settings.display {
         DisplayChoice::Owned { size, number, xauthority } => {
             let path = xauthority.clone().unwrap_or_else(|| runtime.path().join("xauthority"));
@@ -85,13 +96,20 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
         settings,
         tokens,
         policy,
+        tls,
+        dial,
         runtime_directory,
         witness: servers.is_some(),
         secrets: secrets.is_some(),
     };
-    let server = ServerProcess::start(&handover, servers.as_ref(), secrets.as_ref()).map_err(cannot_start)?;
-    // The server's own end alone keeps the witness, and nobody else reads the secrets.
-    drop((servers, secrets));
+    let (callers, dialler) = dialler::line(&handover.settings.listen).map_err(cannot_start)?.unzip();
+    let lines = Lines { witness: servers.as_ref(), dialler: callers.as_ref() };
+    let server = ServerProcess::start(&handover, lines, secrets.as_ref()).map_err(cannot_start)?;
+    // The server's own ends alone keep the witness and who connects, and nobody else reads the secrets.
+    drop((servers, callers, secrets));
+    if let Some(end) = dialler {
+        dialler::start(end, &handover.settings.listen).map_err(cannot_start)?;
+    }
     if let Some(end) = witness {
         witness::start(end, handover.settings.sandbox, display.for_command().xauthority).map_err(cannot_start)?;
     }
@@ -99,8 +117,9 @@ pub fn run(settings: Settings) -> Result<Exit, Fatal> {
         TokenChoice::Tokens(path) => Some(path),
         _ => None,
     };
+    let tls = handover.settings.tls.zip(watched).map(|(files, watched)| Tls { files, told: handover.tls, watched });
     let command = CommandSlot::new(handover.settings.command);
-    let mut supervisor = Supervisor { signals, display, command, server, tokens, stopping: None };
+    let mut supervisor = Supervisor { signals, display, command, server, tokens, tls, stopping: None };
     let ended = supervisor.supervise();
     kill_remaining_children(&spared);
     // The files go after the last process that could still use them.
@@ -116,7 +135,16 @@ struct Supervisor {
     server: ServerProcess,
     /// The file to read again at SIGHUP.
     tokens: Option<PathBuf>,
+    tls: Option<Tls>,
     stopping: Option<Stop>,
+}
+
+/// What TLS needs, and who tells when it changes.
+struct Tls {
+    files: TlsFiles,
+    /// What the server knows.
+    told: Option<TlsMaterial>,
+    watched: WatchedFiles,
 }
 
 fn hang_up(settings: &Settings) -> HangUp {
@@ -192,6 +220,7 @@ impl Supervisor {
         if self.signals.take_reload().map_err(|error| internal("read signals", &error))? {
             self.reload()?;
         }
+        self.look_at_tls()?;
         for message in self.server.read(Instant::now()).map_err(|error| internal("understand the server", &error))? {
             match message {
                 ToSupervisor::StartCommand => self.start_command()?,
@@ -213,6 +242,26 @@ impl Supervisor {
             }
             Err(error) => {
                 tracing::error!(%error, "the tokens stay as they were");
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the files for TLS again when they have changed. A certificate is put in place before its key or after it, so what
+    /// cannot be used yet changes nothing.
+    fn look_at_tls(&mut self) -> Result<(), Fatal> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        if !tls.watched.changed().map_err(|error| internal("watch the files for TLS", &error))? {
+            return Ok(());
+        }
+        match tls.files.read() {
+            Ok(material) if tls.told.as_ref() == Some(&material) => Ok(()),
+            Ok(material) => {
+                tls.told = Some(material.clone());
+                self.tell(&ToServer::Tls { material })
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the certificate stays as it was");
                 Ok(())
             }
         }
@@ -252,6 +301,7 @@ impl Supervisor {
             Some(self.signals.children().as_fd()),
             Some(self.signals.stop().as_fd()),
             self.signals.reload().map(AsFd::as_fd),
+            self.tls.as_ref().map(|tls| tls.watched.as_fd()),
             self.server.socket().map(AsFd::as_fd),
             pipe.filter(|_| self.stopping.is_none()),
             probe.filter(|_| self.stopping.is_none()),

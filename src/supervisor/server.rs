@@ -33,6 +33,15 @@ const LINE_BYTES: usize = 4096;
 /// against 1 MiB with two arenas, and with blocks from 1 MiB on always taken from the system and given back to it.
 const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576")];
 
+/// The server's ends of its lines to other processes of ours.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'a> {
+    /// To the witness.
+    pub witness: Option<&'a UnixStream>,
+    /// To the process that connects.
+    pub dialler: Option<&'a UnixStream>,
+}
+
 /// The server process.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
@@ -43,11 +52,7 @@ pub(super) struct ServerProcess {
 
 impl ServerProcess {
     /// Starts it and hands the settings over.
-    pub(super) fn start(
-        handover: &Handover,
-        witness: Option<&UnixStream>,
-        secrets: Option<&OwnedFd>,
-    ) -> io::Result<Self> {
+    pub(super) fn start(handover: &Handover, lines: Lines<'_>, secrets: Option<&OwnedFd>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let stdio = handover.settings.listen.contains(&ListenAddress::Stdio);
         let group = Launch {
@@ -63,7 +68,8 @@ impl ServerProcess {
         .start()?;
         let (input, output) = (io::stdin(), io::stdout());
         let passing = Passing {
-            witness: witness.map(AsFd::as_fd),
+            witness: lines.witness.map(AsFd::as_fd),
+            dialler: lines.dialler.map(AsFd::as_fd),
             secrets: secrets.map(AsFd::as_fd),
             streams: stdio.then(|| [input.as_fd(), output.as_fd()]),
         };

@@ -17,6 +17,8 @@ use std::{
 use rustix::event::{PollFd, PollFlags};
 use tokio::sync::oneshot;
 
+use super::stream::Stream;
+
 /// One copy step; a pipe holds as much.
 const BUFFER: usize = 64 * 1024;
 
@@ -53,6 +55,31 @@ fn wait(error: &io::Error, descriptor: &impl AsFd, events: PollFlags) -> io::Res
         },
         _ => Err(io::Error::from(error.kind())),
     }
+}
+
+/// Carries a stream that only the runtime can read to and from two descriptors, until the peer has ended it. The end of `read` is not
+/// passed on: what the peer still says comes out.
+pub async fn carry(stream: Stream, read: OwnedFd, write: OwnedFd) -> io::Result<()> {
+    let (socket, written) = join(read, write)?;
+    socket.set_nonblocking(true)?;
+    let mut socket = tokio::net::UnixStream::from_std(socket)?;
+    let (mut from_peer, mut to_peer) = tokio::io::split(stream);
+    {
+        let (mut from_here, mut to_here) = socket.split();
+        let outward = async {
+            tokio::io::copy(&mut from_here, &mut to_peer).await?;
+            std::future::pending::<io::Result<u64>>().await
+        };
+        let inward = tokio::io::copy(&mut from_peer, &mut to_here);
+        tokio::select! {
+            ended = inward => ended,
+            failed = outward => failed,
+        }?;
+    }
+    drop(socket);
+    // The thread that writes says when it is done; one that has failed has nothing more to say.
+    written.await.ok();
+    Ok(())
 }
 
 /// Makes one socket of a descriptor to read and one to write. The receiver hears when everything that was written to the

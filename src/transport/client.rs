@@ -1,6 +1,6 @@
 //! The other end: what the verbs of the command line use to reach a server.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -11,7 +11,6 @@ use hyper::{
     http::{Uri, uri::PathAndQuery},
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Error, Message, client::IntoClientRequest, protocol::WebSocketConfig},
@@ -19,33 +18,15 @@ use tokio_tungstenite::{
 
 use crate::{
     protocol::limits,
-    transport::{stream::Stream, upgrade::SUBPROTOCOL},
+    transport::{endpoint::Endpoint, stream::Stream, upgrade::SUBPROTOCOL},
 };
 
-/// Where a server listens unless told otherwise.
-pub const DEFAULT_URL: &str = "ws://127.0.0.1:7010";
 /// How long reaching a server and one short answer may take: the server has two seconds for a display that hangs.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long a guest may take to say that it listens to us (the contract).
+pub(super) const SYNC_TIME: Duration = Duration::from_secs(5);
 /// The most of an answer's body that is read as text.
 const BODY_BYTES: usize = 64 * 1024;
-/// What Host says where no name leads to the server.
-const LOCAL_HOST: &str = "localhost";
-
-/// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `ws://HOST[:PORT]`; `http://` means the same.
-    Tcp {
-        /// Name or address without brackets.
-        host: String,
-        /// 80 unless given.
-        port: u16,
-        /// `HOST[:PORT]` as the URL gives it, for the Host header.
-        authority: String,
-    },
-    /// A Unix socket.
-    Unix(PathBuf),
-}
 
 /// Why a server gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +42,9 @@ pub enum ClientError {
         /// What the system says.
         source: io::Error,
     },
+    /// The two could not agree about TLS: a certificate, an authority, a version.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// The server wants another token, or any (401).
     #[error("the server wants a valid token")]
     Unauthorized,
@@ -78,42 +62,18 @@ pub enum ClientError {
     /// What is there does not speak the protocol, or the connection broke.
     #[error("the connection failed: {0}")]
     Protocol(String),
+    /// Nobody answers behind the socket of a virtio-serial port.
+    #[error("{endpoint} is open, and no guest has answered on its port within {} s", SYNC_TIME.as_secs())]
+    NoGuest {
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// Silence.
     #[error("no answer within {} s", ANSWER_TIME.as_secs())]
     TimedOut,
 }
 
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp { authority, .. } => write!(formatter, "ws://{authority}"),
-            Self::Unix(path) => write!(formatter, "{}", path.display()),
-        }
-    }
-}
-
 impl Endpoint {
-    /// Reads a URL. A path in it is not used: each verb has its own.
-    pub fn parse(url: &str) -> Result<Self, ClientError> {
-        let uri: Uri = url.parse().map_err(|_| ClientError::Url(format!("`{url}` is not a URL; {FORM}")))?;
-        match uri.scheme_str() {
-            Some("ws" | "http") => {}
-            Some("wss" | "https") => {
-                let message = format!("`{url}` needs TLS, which is not part of this version; {FORM}");
-                return Err(ClientError::Url(message));
-            }
-            _ => return Err(ClientError::Url(format!("`{url}` does not begin with ws://; {FORM}"))),
-        }
-        let (Some(authority), Some(host)) = (uri.authority(), uri.host()) else {
-            return Err(ClientError::Url(format!("`{url}` names no host; {FORM}")));
-        };
-        Ok(Self::Tcp {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(80),
-            authority: authority.to_string(),
-        })
-    }
-
     /// Opens a WebSocket session.
     pub async fn websocket(&self, token: Option<&str>) -> Result<WebSocketStream<Stream>, ClientError> {
         timely(async {
@@ -124,7 +84,7 @@ impl Endpoint {
             if let Some(token) = token {
                 headers.insert(AUTHORIZATION, bearer(token)?);
             }
-            let stream = self.connect().await?;
+            let stream = self.open().await?;
             // One answer may be as long as the server's queue lets a reply be, and comes as one frame.
             let config = WebSocketConfig::default()
                 .max_message_size(Some(limits::OUTBOUND_REPLY_BYTES))
@@ -177,7 +137,7 @@ impl Endpoint {
     pub async fn get(&self, path: &'static str) -> Result<(StatusCode, String), ClientError> {
         let protocol = |error: hyper::Error| ClientError::Protocol(error.to_string());
         timely(async {
-            let stream = self.connect().await?;
+            let stream = self.open().await?;
             let (mut sender, connection) =
                 hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(protocol)?;
             let mut request = Request::new(Empty::<Bytes>::new());
@@ -202,24 +162,7 @@ impl Endpoint {
         })
         .await
     }
-
-    async fn connect(&self) -> Result<Stream, ClientError> {
-        let stream = match self {
-            Self::Tcp { host, port, .. } => TcpStream::connect((host.as_str(), *port)).await.and_then(Stream::tcp),
-            Self::Unix(path) => UnixStream::connect(path).await.map(Stream::unix),
-        };
-        stream.map_err(|source| ClientError::Unreachable { endpoint: self.clone(), source })
-    }
-
-    fn authority(&self) -> &str {
-        match self {
-            Self::Tcp { authority, .. } => authority,
-            Self::Unix(_) => LOCAL_HOST,
-        }
-    }
 }
-
-const FORM: &str = "use ws://HOST:PORT";
 
 fn bearer(token: &str) -> Result<HeaderValue, ClientError> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
@@ -242,35 +185,4 @@ fn refused(status: StatusCode, reason: String) -> ClientError {
 
 fn one_line(body: &[u8]) -> String {
     String::from_utf8_lossy(body).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tcp(host: &str, port: u16, authority: &str) -> Endpoint {
-        Endpoint::Tcp { host: host.to_owned(), port, authority: authority.to_owned() }
-    }
-
-    #[test]
-    fn urls_name_a_host_and_a_port() {
-        assert_eq!(Endpoint::parse(DEFAULT_URL).unwrap(), tcp("127.0.0.1", 7010, "127.0.0.1:7010"));
-        assert_eq!(Endpoint::parse("ws://[::1]:7010/v1/ws").unwrap(), tcp("::1", 7010, "[::1]:7010"));
-        assert_eq!(Endpoint::parse("http://box").unwrap(), tcp("box", 80, "box"));
-    }
-
-    #[test]
-    fn other_urls_are_refused_with_the_form_that_works() {
-        for (url, rule) in [
-            ("wss://box:7010", "TLS"),
-            ("https://box", "TLS"),
-            ("box:7010", "not"),
-            ("ftp://box", "ws://"),
-            ("/socket", "ws://"),
-            ("ws://", "not a URL"),
-        ] {
-            let error = Endpoint::parse(url).unwrap_err().to_string();
-            assert!(error.contains(rule) && error.contains(FORM), "{url}: {error}");
-        }
-    }
 }

@@ -1,7 +1,8 @@
-//! Writes server frames to the socket in as few calls as the kernel allows, without copying payloads.
+//! Writes frames to the socket in as few calls as the kernel allows, a server's without copying payloads.
 //!
 //! A server's frames are not masked (RFC 6455, 5.1), so a frame is a header of at most ten bytes before bytes that are
-//! already there; a picture of a megabyte goes from where it was encoded into the kernel, for as many readers as there are.
+//! already there; a picture of a megabyte goes from where it was encoded into the kernel, for as many readers as there are. A client's
+//! have to be: where we have called a controller each frame is a copy.
 
 use std::{
     collections::VecDeque,
@@ -30,16 +31,27 @@ enum Opcode {
     Ping = 0x9,
 }
 
+/// Whether frames are masked (RFC 6455, 5.1 and 5.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Masking {
+    /// As a server sends them.
+    #[default]
+    Plain,
+    /// As a client must.
+    Masked,
+}
+
 /// Frames on their way into the socket.
 #[derive(Default)]
 pub(super) struct FrameWriter {
+    masking: Masking,
     chunks: VecDeque<Chunk>,
     /// Bytes of the first chunk that are written.
     written: usize,
 }
 
 struct Chunk {
-    head: [u8; 10],
+    head: [u8; HEAD_BYTES],
     head_length: usize,
     body: Body,
     length: usize,
@@ -50,11 +62,18 @@ struct Chunk {
 enum Body {
     Text(MessageText),
     Binary(BinaryMessage),
+    /// A whole message's payload, masked.
+    Masked(Vec<u8>),
     /// Of a close frame, or whole control frames that are already encoded.
     Control(Vec<u8>),
 }
 
 impl FrameWriter {
+    /// With frames like these.
+    pub(super) fn new(masking: Masking) -> Self {
+        Self { masking, ..Self::default() }
+    }
+
     /// Whether everything is written.
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
@@ -65,9 +84,9 @@ impl FrameWriter {
         let Delivery { outgoing, charge } = delivery;
         let Outgoing { attachments, text } = outgoing;
         for binary in attachments {
-            self.chunks.push_back(Chunk::new(Opcode::Binary, Body::Binary(binary), None));
+            self.chunks.push_back(Chunk::new(self.masking, Opcode::Binary, Body::Binary(binary), None));
         }
-        self.chunks.push_back(Chunk::new(Opcode::Text, Body::Text(text), Some(charge)));
+        self.chunks.push_back(Chunk::new(self.masking, Opcode::Text, Body::Text(text), Some(charge)));
     }
 
     /// Queues encoded control frames before every message that has not begun. Takes them only when none wait already,
@@ -77,6 +96,20 @@ impl FrameWriter {
         let waits = self.chunks.iter().take(place + 1).any(|chunk| matches!(chunk.body, Body::Control(_)));
         if !frames.is_empty() && !waits {
             self.chunks.insert(place, Chunk::encoded(std::mem::take(frames)));
+        }
+    }
+
+    /// A ping with an empty payload, encoded.
+    pub(super) fn ping(&self) -> Vec<u8> {
+        match self.masking {
+            Masking::Plain => {
+                let (head, length) = header(Opcode::Ping, 0);
+                head[..length].to_vec()
+            }
+            Masking::Masked => {
+                let (head, length, _) = masked_header(Opcode::Ping, 0);
+                head[..length].to_vec()
+            }
         }
     }
 
@@ -96,7 +129,7 @@ impl FrameWriter {
             }
             payload.extend(&reason.as_bytes()[..length]);
         }
-        self.chunks.push_back(Chunk::new(Opcode::Close, Body::Control(payload), None));
+        self.chunks.push_back(Chunk::new(self.masking, Opcode::Close, Body::Control(payload), None));
     }
 
     /// Writes until all is written, the socket is full, or it fails.
@@ -137,15 +170,30 @@ impl FrameWriter {
 }
 
 impl Chunk {
-    fn new(opcode: Opcode, body: Body, charge: Option<Charge>) -> Self {
+    fn new(masking: Masking, opcode: Opcode, body: Body, charge: Option<Charge>) -> Self {
         let payload = body.pieces().map(<[u8]>::len).sum();
-        let (head, head_length) = header(opcode, payload);
+        let (head, head_length, body) = match masking {
+            Masking::Plain => {
+                let (head, head_length) = header(opcode, payload);
+                (head, head_length, body)
+            }
+            Masking::Masked => {
+                let (head, head_length, key) = masked_header(opcode, payload);
+                let mut bytes = Vec::with_capacity(payload);
+                body.pieces().for_each(|piece| bytes.extend_from_slice(piece));
+                for part in bytes.chunks_mut(KEY_BYTES) {
+                    part.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+                }
+                let control = matches!(body, Body::Control(_));
+                (head, head_length, if control { Body::Control(bytes) } else { Body::Masked(bytes) })
+            }
+        };
         Self { head, head_length, body, length: head_length + payload, _charge: charge }
     }
 
     fn encoded(frames: Vec<u8>) -> Self {
         let length = frames.len();
-        Self { head: [0; 10], head_length: 0, body: Body::Control(frames), length, _charge: None }
+        Self { head: [0; HEAD_BYTES], head_length: 0, body: Body::Control(frames), length, _charge: None }
     }
 
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
@@ -158,22 +206,33 @@ impl Body {
         let (text, binary, control) = match self {
             Self::Text(text) => (Some(text), None, None),
             Self::Binary(binary) => (None, Some(binary), None),
-            Self::Control(bytes) => (None, None, Some(bytes.as_slice())),
+            Self::Control(bytes) | Self::Masked(bytes) => (None, None, Some(bytes.as_slice())),
         };
         let messages = text.into_iter().flat_map(MessageText::pieces);
         messages.chain(binary.into_iter().flat_map(BinaryMessage::pieces)).chain(control)
     }
 }
 
-/// A ping with an empty payload, encoded.
-pub(super) fn ping() -> [u8; 2] {
-    let (head, _) = header(Opcode::Ping, 0);
-    [head[0], head[1]]
+/// A header with its longest length and a key.
+const HEAD_BYTES: usize = 10 + KEY_BYTES;
+const KEY_BYTES: usize = 4;
+/// Says that a key follows the length.
+const MASK: u8 = 0x80;
+
+/// The header of a final, masked frame, its length, and the key that stands at its end.
+fn masked_header(opcode: Opcode, payload: usize) -> ([u8; HEAD_BYTES], usize, [u8; KEY_BYTES]) {
+    let (mut head, length) = header(opcode, payload);
+    // The key keeps pages in a browser from choosing what a proxy sees. What we send goes through TLS, and no page chooses it, so
+    // without random numbers a key that is known does as well.
+    let key = getrandom::u32().unwrap_or_default().to_ne_bytes();
+    head[1] |= MASK;
+    head[length..length + KEY_BYTES].copy_from_slice(&key);
+    (head, length + KEY_BYTES, key)
 }
 
 /// The header of a final, unmasked frame (RFC 6455, 5.2) and its length.
-fn header(opcode: Opcode, payload: usize) -> ([u8; 10], usize) {
-    let mut head = [0; 10];
+fn header(opcode: Opcode, payload: usize) -> ([u8; HEAD_BYTES], usize) {
+    let mut head = [0; HEAD_BYTES];
     head[0] = 0x80 | opcode as u8;
     if let Ok(short) = u8::try_from(payload)
         && short < 126

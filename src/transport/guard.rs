@@ -26,8 +26,6 @@ const VIEWER: &str = "/";
 pub(super) const WEBSOCKET: &str = "/v1/ws";
 /// The subprotocol that carries a ticket, which stands behind it.
 const TICKET: &str = "deskhand.ticket.";
-/// Ports that a browser leaves out of Host and Origin.
-const DEFAULT_PORT: u16 = 80;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +80,25 @@ pub enum Trust {
     Probe,
 }
 
+/// What a listener speaks below HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Nothing.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The port that a browser leaves out of Host and Origin.
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
 /// The checks of one listener.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -101,13 +118,13 @@ struct KnownHosts {
 
 impl Guard {
     /// For a TCP listener at `address`. A wildcard address counts as the loopback addresses too.
-    pub fn tcp(address: SocketAddr, allowed_hosts: &[String], allowed_origins: &[String]) -> Self {
+    pub fn tcp(scheme: Scheme, address: SocketAddr, allowed_hosts: &[String], allowed_origins: &[String]) -> Self {
         let mut names = vec!["localhost".to_owned(), name_of(address.ip())];
         if address.ip().is_unspecified() {
             names.extend(["127.0.0.1".to_owned(), "[::1]".to_owned()]);
         }
         let mut exact: Vec<String> = names.iter().map(|name| format!("{name}:{}", address.port())).collect();
-        if address.port() == DEFAULT_PORT {
+        if address.port() == scheme.default_port() {
             exact.extend(names);
         }
         let mut any_port = Vec::new();
@@ -269,7 +286,12 @@ mod tests {
 
     fn guard() -> Guard {
         let allowed = ["Box.example".to_owned(), "other:8080".to_owned()];
-        Guard::tcp(SocketAddr::from(([127, 0, 0, 1], 7010)), &allowed, &["https://Viewer.example".to_owned()])
+        Guard::tcp(
+            Scheme::Http,
+            SocketAddr::from(([127, 0, 0, 1], 7010)),
+            &allowed,
+            &["https://Viewer.example".to_owned()],
+        )
     }
 
     fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
@@ -311,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_wildcard_listener_is_known_by_the_loopback_addresses() {
-        let guard = Guard::tcp(SocketAddr::from(([0, 0, 0, 0], 80)), &[], &[]);
+        let guard = Guard::tcp(Scheme::Http, SocketAddr::from(([0, 0, 0, 0], 80)), &[], &[]);
         for host in ["127.0.0.1:80", "[::1]:80", "localhost", "0.0.0.0:80"] {
             assert_eq!(guard.admit(&parts("/x", &[("host", host)]), right), Err(Refusal::Unauthorized), "{host}");
         }

@@ -41,7 +41,7 @@ use crate::{
         service::Service,
         stream::Stream,
         upgrade::{self, UpgradeRefusal},
-        websocket,
+        websocket::{self, End},
     },
 };
 
@@ -195,9 +195,16 @@ pub(super) async fn serve_connection(
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let open = |outbox| http.service.open(principal, outbox);
     let stopped = until_stopped(&mut stopped);
-    let why = websocket::run(parts.io.into_inner(), parts.read_buf.to_vec(), open, stopped).await;
+    let why = websocket::run(End::Server, parts.io.into_inner(), parts.read_buf.to_vec(), open, stopped).await;
     http.service.closed(why);
     drop(place);
+}
+
+/// Serves a controller that we have called, to the connection's end. It has shown a certificate: no token is needed.
+pub(super) async fn serve_dialled(stream: Stream, early: Vec<u8>, http: Arc<Http>, mut stopped: watch::Receiver<bool>) {
+    let open = |outbox| http.service.open(Principal::dialled(), outbox);
+    let why = websocket::run(End::Client, stream, early, open, until_stopped(&mut stopped)).await;
+    http.service.closed(why);
 }
 
 /// Resolves when the server is to stop.

@@ -3,24 +3,38 @@
 //! Listeners and the shutdown are injected: `serve` binds real ones and listens for signals, a test binds port 0 and
 //! holds a channel. Everything runs on the caller's one-threaded runtime.
 
-use std::{io, net::SocketAddr, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
+use rustls::ServerConfig;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
     task::JoinSet,
+    time::Instant,
 };
+use tokio_vsock::{VMADDR_CID_ANY, VsockAddr, VsockListener};
 
 use crate::{
-    protocol::{address::ListenAddress, carrying::HttpRefusal, limits},
+    protocol::{address::ListenAddress, carrying::HttpRefusal, dial_url::DialUrl, limits},
     transport::{
         bridge,
-        guard::{Guard, Trust},
+        dial::{Dial, Pauses},
+        dialler::DialLine,
+        guard::{Guard, Scheme, Trust},
         http::{self, Http, HttpSettings},
         service::Service,
         stream::Stream,
+        tls::{ClientTls, ServerTls},
         unix_socket::{self, Peers, SocketFile},
+        virtio::Port,
     },
 };
 
@@ -60,9 +74,12 @@ enum Serves {
 
 #[derive(Debug)]
 enum Kind {
-    Tcp { listener: TcpListener, address: SocketAddr },
+    Tcp { listener: TcpListener, address: SocketAddr, tls: Option<ServerTls> },
     Unix { listener: UnixListener, file: SocketFile, peers: Peers },
     Stdio { read: OwnedFd, write: OwnedFd },
+    Vsock { listener: VsockListener, port: u32 },
+    Virtio(Port),
+    Dial(Dial),
 }
 
 impl Listener {
@@ -72,10 +89,19 @@ impl Listener {
             let listener = std::net::TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
-            Ok(Kind::Tcp { listener: TcpListener::from_std(listener)?, address })
+            Ok(Kind::Tcp { listener: TcpListener::from_std(listener)?, address, tls: None })
         };
         let failed = |source| BindError { address: ListenAddress::Tcp(address), source };
         bind().map(|kind| Self { kind, serves: Serves::Controllers }).map_err(failed)
+    }
+
+    /// Binds a TCP address whose connections speak TLS. Needs a tokio runtime.
+    pub fn tls(address: SocketAddr, secured: ServerTls) -> Result<Self, BindError> {
+        let mut listener = Self::tcp(address)?;
+        if let Kind::Tcp { tls, .. } = &mut listener.kind {
+            *tls = Some(secured);
+        }
+        Ok(listener)
     }
 
     /// Binds a TCP address for `/healthz`, `/readyz` and `/metrics` alone. Needs a tokio runtime.
@@ -104,12 +130,45 @@ impl Listener {
         Self { kind: Kind::Stdio { read, write }, serves: Serves::Controllers }
     }
 
+    /// Binds a port of vsock(7), to whichever context may be ours. Needs a tokio runtime.
+    pub fn vsock(port: u32) -> Result<Self, BindError> {
+        let listener = VsockListener::bind(VsockAddr::new(VMADDR_CID_ANY, port));
+        let listener = listener.map_err(|source| BindError { address: ListenAddress::Vsock(port), source })?;
+        Ok(Self { kind: Kind::Vsock { listener, port }, serves: Serves::Controllers })
+    }
+
+    /// Opens a virtio-serial port, over which one host after the other has one connection. Nobody else can open it meanwhile.
+    pub fn virtio(path: PathBuf) -> Result<Self, BindError> {
+        let port = Port::open(&path).map_err(|source| BindError { address: ListenAddress::Virtio(path), source })?;
+        Ok(Self { kind: Kind::Virtio(port), serves: Serves::Controllers })
+    }
+
+    /// The same with something that is open already and carries bytes both ways without blocking.
+    pub fn port(descriptor: OwnedFd, path: PathBuf) -> Self {
+        Self { kind: Kind::Virtio(Port::new(descriptor, path)), serves: Serves::Controllers }
+    }
+
+    fn secured(&self) -> Option<ServerTls> {
+        match &self.kind {
+            Kind::Tcp { tls, .. } => tls.clone(),
+            _ => None,
+        }
+    }
+
+    /// Calls a controller, as often as it takes; `number` is its place in the addresses that the other end of the line knows.
+    pub fn dial(url: DialUrl, number: u8, line: Arc<DialLine>, tls: ClientTls) -> Self {
+        Self { kind: Kind::Dial(Dial { url, number, line, tls }), serves: Serves::Controllers }
+    }
+
     /// What the ready line names: the real port, not 0.
     pub fn address(&self) -> ListenAddress {
         match &self.kind {
             Kind::Tcp { address, .. } => ListenAddress::Tcp(*address),
             Kind::Unix { file, .. } => ListenAddress::Unix(file.path().to_owned()),
             Kind::Stdio { .. } => ListenAddress::Stdio,
+            Kind::Vsock { port, .. } => ListenAddress::Vsock(*port),
+            Kind::Virtio(port) => ListenAddress::Virtio(port.path().to_owned()),
+            Kind::Dial(dial) => ListenAddress::Dial(dial.url.clone()),
         }
     }
 }
@@ -139,6 +198,7 @@ pub async fn serve(
             unauthenticated: Arc::clone(unauthenticated),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             stopped: stopped.clone(),
+            tls: listener.secured(),
         };
         match listener.kind {
             Kind::Tcp { listener, .. } => loops.spawn(front.accept(Acceptor::Tcp(listener))),
@@ -146,6 +206,9 @@ pub async fn serve(
                 loops.spawn(front.accept(Acceptor::Unix { listener, peers, _file: file }))
             }
             Kind::Stdio { read, write } => loops.spawn(front.stdio(read, write)),
+            Kind::Vsock { listener, .. } => loops.spawn(front.accept(Acceptor::Vsock(listener))),
+            Kind::Virtio(port) => loops.spawn(front.virtio(port)),
+            Kind::Dial(dial) => loops.spawn(front.dial(dial)),
         };
     }
     let ended = async { while loops.join_next().await.is_some() {} };
@@ -163,9 +226,13 @@ fn guard_of(listener: &Listener, settings: &HttpSettings) -> Guard {
         return Guard::probe();
     }
     match &listener.kind {
-        Kind::Tcp { address, .. } => Guard::tcp(*address, &settings.allowed_hosts, &settings.allowed_origins),
-        Kind::Unix { .. } => Guard::local(Trust::Token, &settings.allowed_origins),
-        Kind::Stdio { .. } => Guard::local(Trust::Host, &settings.allowed_origins),
+        Kind::Tcp { address, tls, .. } => {
+            let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
+            Guard::tcp(scheme, *address, &settings.allowed_hosts, &settings.allowed_origins)
+        }
+        Kind::Unix { .. } | Kind::Vsock { .. } => Guard::local(Trust::Token, &settings.allowed_origins),
+        // Nobody sends us a request there.
+        Kind::Stdio { .. } | Kind::Virtio(_) | Kind::Dial(_) => Guard::local(Trust::Host, &settings.allowed_origins),
     }
 }
 
@@ -177,6 +244,7 @@ enum Acceptor {
         peers: Peers,
         _file: SocketFile,
     },
+    Vsock(VsockListener),
 }
 
 /// Who has come.
@@ -191,6 +259,7 @@ impl Acceptor {
     async fn accept(&self) -> io::Result<Arrival> {
         match self {
             Self::Tcp(listener) => Stream::tcp(listener.accept().await?.0).map(Arrival::Peer),
+            Self::Vsock(listener) => Ok(Arrival::Peer(Stream::vsock(listener.accept().await?.0))),
             Self::Unix { listener, peers: Peers::ByFile, .. } => {
                 Ok(Arrival::Peer(Stream::unix(listener.accept().await?.0)))
             }
@@ -215,6 +284,8 @@ struct Front {
     unauthenticated: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
+    /// What connections begin with before anything else.
+    tls: Option<ServerTls>,
 }
 
 impl Front {
@@ -269,7 +340,17 @@ impl Front {
 
     fn connection(&self, stream: Stream, slot: Option<OwnedSemaphorePermit>) -> impl Future<Output = ()> + use<> {
         let (http, guard, stopped) = (Arc::clone(&self.http), Arc::clone(&self.guard), self.stopped.clone());
-        http::serve_connection(stream, http, guard, slot, stopped)
+        let tls = self.tls.as_ref().map(ServerTls::config);
+        async move {
+            let stream = match tls {
+                None => stream,
+                Some(config) => match handshake(stream, config, &http).await {
+                    Some(stream) => stream,
+                    None => return,
+                },
+            };
+            http::serve_connection(stream, http, guard, slot, stopped).await;
+        }
     }
 
     async fn stdio(self, read: OwnedFd, write: OwnedFd) {
@@ -289,6 +370,79 @@ impl Front {
             Err(error) => tracing::error!(%error, "standard input and output cannot be served"),
         }
     }
+
+    async fn dial(self, dial: Dial) {
+        let mut stopped = self.stopped.clone();
+        let mut pauses = Pauses::new();
+        // What is wrong is said once, not every half minute.
+        let mut said = String::new();
+        loop {
+            let begun = Instant::now();
+            let connected = tokio::select! {
+                connected = dial.connect() => connected,
+                () = http::until_stopped(&mut stopped) => return,
+            };
+            match connected {
+                Ok((stream, early)) => {
+                    tracing::info!(controller = %dial.url, "connected to the controller");
+                    said.clear();
+                    let serving = http::serve_dialled(stream, early, Arc::clone(&self.http), self.stopped.clone());
+                    let too_late = async {
+                        http::until_stopped(&mut stopped).await;
+                        tokio::time::sleep(END_TIME).await;
+                    };
+                    tokio::select! {
+                        () = serving => tracing::info!(controller = %dial.url, "the controller's connection has ended"),
+                        () = too_late => return tracing::warn!("the controller's connection was cut off at shutdown"),
+                    }
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    if error != said {
+                        tracing::warn!(controller = %dial.url, error, "the controller cannot be called; trying again");
+                        said = error;
+                    }
+                }
+            }
+            let pause = pauses.after(Instant::now().saturating_duration_since(begun));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = http::until_stopped(&mut stopped) => return,
+            }
+        }
+    }
+
+    async fn virtio(self, port: Port) {
+        let mut stopped = self.stopped.clone();
+        let begin = |socket: OwnedFd| {
+            let stream = tokio::net::UnixStream::from_std(UnixStream::from(socket))?;
+            Ok(tokio::spawn(self.connection(Stream::unix(stream), None)))
+        };
+        let too_late = async {
+            http::until_stopped(&mut stopped).await;
+            tokio::time::sleep(END_TIME).await;
+        };
+        tokio::select! {
+            served = port.serve(self.stopped.clone(), begin) => if let Err(error) = served {
+                tracing::error!(%error, "the virtio port cannot be served any more");
+            },
+            () = too_late => tracing::warn!("the virtio port is stuck: the last bytes may be lost"),
+        }
+    }
+}
+
+/// The connection with TLS on it, if its peer speaks it in time.
+async fn handshake(stream: Stream, config: Arc<ServerConfig>, http: &Http) -> Option<Stream> {
+    // Boxed: what a handshake needs, some kilobytes, is not kept for as long as the connection lasts.
+    match tokio::time::timeout(limits::HANDSHAKE_TIME, Box::pin(stream.accept_tls(config))).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => {
+            http.refused(HttpRefusal::Tls);
+            tracing::debug!(%error, "a peer could not agree with us about TLS");
+        }
+        Err(_) => http.refused(HttpRefusal::TimedOut),
+    }
+    None
 }
 
 /// Tells one connection too many so.

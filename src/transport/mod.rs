@@ -4,6 +4,9 @@
 //! [`service::Service`].
 pub mod bridge;
 pub mod client;
+mod dial;
+pub mod dialler;
+pub mod endpoint;
 mod frame_socket;
 mod frame_writer;
 pub mod guard;
@@ -13,6 +16,10 @@ mod message_clock;
 pub mod outbox;
 pub mod service;
 pub mod stream;
+mod sync_line;
+pub mod tls;
+mod tls_pin;
 mod unix_socket;
 mod upgrade;
+mod virtio;
 mod websocket;

@@ -3,22 +3,28 @@
 use std::{
     future::Future,
     io,
+    os::fd::{AsFd, OwnedFd},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
     time::Sleep,
 };
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_vsock::VsockStream;
 
 /// How long a closed connection is still read, so that unread input does not turn our last words into a reset
 /// (RFC 9112, 9.6): the kernel answers data for a closed socket with RST, and RST discards what the peer has not read.
 const LINGER_TIME: Duration = Duration::from_millis(500);
 
-/// A TCP or Unix connection. Its shutdown says goodbye, then reads on for a moment.
+/// A connection of any kind. Its shutdown says goodbye, then reads on for a moment.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
@@ -29,6 +35,9 @@ pub struct Stream {
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Vsock(VsockStream),
+    /// Boxed, because the state of TLS is twenty times as large as a socket.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
@@ -42,6 +51,44 @@ impl Stream {
     pub fn unix(stream: UnixStream) -> Self {
         Self { socket: Socket::Unix(stream), linger: None }
     }
+
+    /// Over vsock(7), between a virtual machine and its host.
+    pub fn vsock(stream: VsockStream) -> Self {
+        Self { socket: Socket::Vsock(stream), linger: None }
+    }
+
+    /// The same with TLS on it, as the server. Only TCP has it; the others do not leave the machine.
+    pub(super) async fn accept_tls(self, config: Arc<ServerConfig>) -> io::Result<Self> {
+        match self.socket {
+            Socket::Tcp(stream) => {
+                let stream = TlsAcceptor::from(config).accept(stream).await?;
+                Ok(Self { socket: Socket::Tls(Box::new(stream.into())), linger: None })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The same with TLS on it, as the client of the server with this name.
+    pub(super) async fn connect_tls(self, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<Self> {
+        match self.socket {
+            Socket::Tcp(stream) => {
+                let stream = TlsConnector::from(config).connect(name, stream).await?;
+                Ok(Self { socket: Socket::Tls(Box::new(stream.into())), linger: None })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The socket itself, out of the runtime.
+    pub fn into_descriptor(self) -> io::Result<OwnedFd> {
+        match self.socket {
+            Socket::Tcp(stream) => stream.into_std().map(OwnedFd::from),
+            Socket::Unix(stream) => stream.into_std().map(OwnedFd::from),
+            // Its own descriptor stays with the runtime; a copy is the same socket.
+            Socket::Vsock(stream) => stream.as_fd().try_clone_to_owned(),
+            Socket::Tls(_) => Err(io::Error::other("what goes over this socket is encrypted")),
+        }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -53,6 +100,8 @@ impl AsyncRead for Stream {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Socket::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Socket::Vsock(stream) => Pin::new(stream).poll_read(context, buffer),
+            Socket::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
         }
     }
 }
@@ -62,6 +111,8 @@ impl AsyncWrite for Stream {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
             Socket::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+            Socket::Vsock(stream) => Pin::new(stream).poll_write(context, bytes),
+            Socket::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
         }
     }
 
@@ -73,6 +124,8 @@ impl AsyncWrite for Stream {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Socket::Vsock(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Socket::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(context, slices),
         }
     }
 
@@ -80,8 +133,12 @@ impl AsyncWrite for Stream {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            // The others hand everything to the kernel at once.
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Vsock(_) => Poll::Ready(Ok(())),
+            Socket::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -89,6 +146,8 @@ impl AsyncWrite for Stream {
             ready!(match &mut self.socket {
                 Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
                 Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+                Socket::Vsock(stream) => Pin::new(stream).poll_shutdown(context),
+                Socket::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
             })?;
             self.linger = Some(Box::pin(tokio::time::sleep(LINGER_TIME)));
         }

@@ -30,7 +30,7 @@ use crate::{
     protocol::{carrying::Closing, limits},
     transport::{
         frame_socket::{CONTROL_BYTES, FrameSocket},
-        frame_writer::{self, FrameWriter},
+        frame_writer::{FrameWriter, Masking},
         message_clock::MessageClock,
         outbox::{CLOSE_OVERLOADED, CLOSE_POLICY, Ending, Outbox, OutboxReader},
         service::Connection,
@@ -54,8 +54,18 @@ const CLOSE_PROTOCOL: u16 = 1002;
 const CLOSE_NOT_TEXT: u16 = 1007;
 const CLOSE_TOO_BIG: u16 = 1009;
 
+/// Which end of the WebSocket we are. It makes no other difference: we answer, and the peer asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The peer has connected to us.
+    Server,
+    /// We have connected to the peer.
+    Client,
+}
+
 /// Runs a connection to its end and says why it came. `early` is what followed the handshake in the same read.
 pub(super) async fn run(
+    end: End,
     stream: Stream,
     early: Vec<u8>,
     open: impl FnOnce(Outbox) -> Box<dyn Connection>,
@@ -72,11 +82,15 @@ pub(super) async fn run(
     let mut clock = MessageClock::default();
     clock.observe(&early, now);
     let socket = FrameSocket { stream, clock, heard: now, control: Vec::new(), held_back: false, budget: BYTES_A_TURN };
-    let messages = WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await;
+    let (role, masking) = match end {
+        End::Server => (Role::Server, Masking::Plain),
+        End::Client => (Role::Client, Masking::Masked),
+    };
+    let messages = WebSocketStream::from_partially_read(socket, early, role, Some(config)).await;
     let (sender, outbox) = Outbox::new();
     let mut session = Session {
         messages,
-        writer: FrameWriter::default(),
+        writer: FrameWriter::new(masking),
         outbox,
         state: State::Open(open(sender)),
         why: None,
@@ -216,7 +230,11 @@ impl Session {
                 self.writer.control(&mut socket.control);
             }
             if self.writer.is_empty() {
-                return Ok(());
+                // TLS may keep what the socket did not take.
+                return match Pin::new(&mut socket.stream).poll_flush(context) {
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => Ok(()),
+                };
             }
             match self.writer.poll_write(&mut socket.stream, context) {
                 Poll::Ready(outcome) => outcome?,
@@ -278,7 +296,7 @@ impl Session {
                 return Due::Over;
             } else {
                 self.pinged = Some(now);
-                socket.control.extend(frame_writer::ping());
+                socket.control.extend(self.writer.ping());
             }
             return Due::Changed;
         }

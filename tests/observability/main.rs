@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its surroundings fail, and says where")]
 
 mod counted;
+mod egress;
 mod logs;
 mod probes;
 mod prometheus;

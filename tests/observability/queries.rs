@@ -18,6 +18,7 @@ const WORDS: &[&str] = &[
     "stage",
     "kind",
     "reason",
+    "verdict",
     "way",
     "status",
     "user_id",

@@ -22,15 +22,18 @@ use deskhand::{
     },
 };
 use tokio::{
-    io::AsyncWrite,
+    io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UnixStream, unix::pipe},
     sync::{mpsc, watch},
     task::JoinHandle,
 };
 
+pub mod called;
+pub mod certificates;
 pub mod client;
 pub mod echo;
 
+use certificates::Authority;
 use client::Duplex;
 pub use client::{Client, Received, frame, within};
 use echo::EchoService;
@@ -66,6 +69,15 @@ pub enum Carrier {
     Tcp,
     Unix,
     Stdio,
+    Tls,
+    Virtio,
+}
+
+impl Carrier {
+    /// Whether only the host holds the other end.
+    pub const fn is_the_hosts(self) -> bool {
+        matches!(self, Self::Stdio | Self::Virtio)
+    }
 }
 
 /// A running server on the test's own runtime.
@@ -77,6 +89,8 @@ pub struct Server {
     pub counted: mpsc::UnboundedReceiver<Counted>,
     pub outboxes: mpsc::UnboundedReceiver<Outbox>,
     pub directory: tempfile::TempDir,
+    /// Who signs the certificates with TLS.
+    pub authority: Authority,
     settings: HttpSettings,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
@@ -99,11 +113,15 @@ impl Server {
         let (counted_in, counted) = mpsc::unbounded_channel();
         let texts = AtomicUsize::new(0);
         let echo = Arc::new(Echo { texts, ready, events: events_in, counted: counted_in, outboxes: outboxes_in });
+        let authority = Authority::new();
         let listener = match carrier {
             Carrier::Tcp => Some(Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap()),
             Carrier::Unix => Some(Listener::unix(directory.path().join("socket")).unwrap()),
+            Carrier::Tls => {
+                Some(Listener::tls("127.0.0.1:0".parse().unwrap(), authority.server("localhost", None)).unwrap())
+            }
             // Carries one connection, so each `connect` starts a server of its own.
-            Carrier::Stdio => None,
+            Carrier::Stdio | Carrier::Virtio => None,
         };
         let mut server = Self {
             carrier,
@@ -113,6 +131,7 @@ impl Server {
             counted,
             outboxes,
             directory,
+            authority,
             settings,
             stop: watch::channel(false).0,
             task: None,
@@ -123,8 +142,13 @@ impl Server {
         server
     }
 
+    /// What answers here, for another listener.
+    pub fn service(&self) -> Arc<EchoService> {
+        Arc::new(EchoService(Arc::clone(&self.echo)))
+    }
+
     fn serve(&self, listener: Listener) -> JoinHandle<()> {
-        let service = Arc::new(EchoService(Arc::clone(&self.echo)));
+        let service = self.service();
         let mut stop = self.stop.subscribe();
         let settings = self.settings.clone();
         tokio::spawn(async move {
@@ -151,6 +175,14 @@ impl Server {
         let stream: Box<dyn Duplex> = match self.carrier {
             Carrier::Tcp => Box::new(self.connect_tcp().await),
             Carrier::Unix => Box::new(UnixStream::connect(self.socket_path()).await.unwrap()),
+            Carrier::Tls => Box::new(self.authority.connect(self.connect_tcp().await, "localhost").await.unwrap()),
+            Carrier::Virtio => {
+                let (mut host, guest) = UnixStream::pair().unwrap();
+                let guest = OwnedFd::from(guest.into_std().unwrap());
+                self.serve(Listener::port(guest, PathBuf::from("/dev/virtio-ports/test")));
+                greet(&mut host).await;
+                Box::new(host)
+            }
             Carrier::Stdio => {
                 let (their_read, our_write) = io::pipe().unwrap();
                 let (our_read, their_write) = io::pipe().unwrap();
@@ -211,6 +243,15 @@ impl Server {
     pub async fn outbox(&mut self) -> Outbox {
         within(self.outboxes.recv()).await.unwrap()
     }
+}
+
+/// What a host does first on a virtio-serial port, as the contract has it.
+pub async fn greet(port: &mut UnixStream) {
+    let line = format!("DESKHAND-SYNC {:032x}\n", std::process::id());
+    port.write_all(line.as_bytes()).await.unwrap();
+    let mut echo = vec![0; line.len()];
+    within(port.read_exact(&mut echo)).await.unwrap();
+    assert_eq!(echo, line.as_bytes());
 }
 
 /// The process's resident memory in bytes.

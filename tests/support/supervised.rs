@@ -65,7 +65,9 @@ async fn serve(start: Start) -> Exit {
                     link.send(&ToSupervisor::StartCommand).await.expect("the supervisor");
                 }
                 Some(ToServer::CommandStarted { process_group }) => println!(r#"{{"event":"command","pid":{process_group}}}"#),
-                Some(ToServer::DisplayGone | ToServer::CommandExited { .. } | ToServer::Tokens { .. }) => {}
+                Some(
+                    ToServer::DisplayGone | ToServer::CommandExited { .. } | ToServer::Tokens { .. } | ToServer::Tls { .. },
+                ) => {}
             },
         }
     }

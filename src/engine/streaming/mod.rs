@@ -6,7 +6,7 @@
 //!                                             ├─► changed (capture thread) ─► relay ─► outbox
 //!                                             ├─► pointer (its own thread) ─► relay ─► outbox
 //!                                             └─► windows (their own thread) ─► relay ─► outbox
-//!                           sessions (the same task, whatever becomes of the display) ─► lease, actions ─► outbox
+//!                           sessions (the same task, whatever becomes of the display) ─► lease, actions, egress ─► outbox
 //! ```
 //!
 //! Nothing is ever queued for a reader who is slow: each source keeps what is newest until the outbox takes it. A subscription
@@ -27,7 +27,7 @@ use tokio::task::AbortHandle;
 use super::{
     client::{AttachmentNumbers, Client},
     picture_quota::PictureQuota,
-    state::Engine,
+    state::{EgressKnown, Engine},
 };
 use crate::{
     observe::metrics::Metrics,
@@ -114,7 +114,7 @@ impl Subscriptions {
     /// Opens a subscription, which sends nothing before [`Subscriptions::begin`].
     ///
     /// # Errors
-    /// `overloaded` when the connection has as many as it may, `forbidden` for what others do where the role is not admin.
+    /// `unsupported` for what no log is followed for, `overloaded` when the connection has as many as it may, `forbidden` for what others do where the role is not admin.
     pub fn open(
         &self,
         engine: &Engine,
@@ -125,6 +125,11 @@ impl Subscriptions {
         if events.contains(&EventKind::Actions) && engine.sessions().role(client.id) != Some(Role::Admin) {
             let message = "what other sessions do is told to admins only; subscribe without actions";
             return Err(Failure::new(ErrorKind::Forbidden, message));
+        }
+        if events.contains(&EventKind::Egress) && engine.egress == EgressKnown::No {
+            let message =
+                "no log of an egress proxy is followed here; start with --egress-log, or subscribe without egress";
+            return Err(Failure::new(ErrorKind::Unsupported, message));
         }
         let mut state = self.lock();
         if state.open.len() >= limits::SUBSCRIPTIONS {

@@ -1,4 +1,4 @@
-//! What is told of the sessions, whatever becomes of the display: who has the lease, and what each does.
+//! What is told whatever becomes of the display: who has the lease, what each session does, and what applications ask of the network.
 
 use std::sync::{Arc, Weak};
 
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     engine::{
-        happenings::{ActionSeen, LeaseSeen},
+        happenings::{ActionSeen, EgressSeen, LeaseSeen},
         recording,
         state::Engine,
     },
-    protocol::subscription::{ActionsEvent, Event, EventKind},
+    protocol::subscription::{ActionsEvent, EgressEvent, Event, EventKind},
     transport::outbox::Offered,
 };
 
@@ -23,6 +23,7 @@ use crate::{
 pub(super) fn follow(engine: &Arc<Engine>, subscription: &Arc<Subscription>) -> impl Future<Output = ()> + use<> {
     let lease = subscription.has(EventKind::Lease).then(|| engine.happenings.follow_lease());
     let actions = subscription.has(EventKind::Actions).then(|| engine.happenings.follow_actions());
+    let attempts = subscription.has(EventKind::Egress).then(|| engine.happenings.follow_egress());
     // So that the first event says how it is.
     recording::lease(engine);
     let (engine, subscription) = (Arc::clone(engine), Arc::downgrade(subscription));
@@ -38,37 +39,59 @@ pub(super) fn follow(engine: &Arc<Engine>, subscription: &Arc<Subscription>) -> 
         };
         let actions = async {
             if let Some(actions) = actions {
-                pass_on(&engine, &subscription, actions).await;
+                pass_on(&engine, &subscription, actions, action).await;
             }
         };
-        tokio::join!(leases, actions);
+        let attempts = async {
+            if let Some(attempts) = attempts {
+                pass_on(&engine, &subscription, attempts, egress).await;
+            }
+        };
+        tokio::join!(leases, actions, attempts);
     }
 }
 
-/// Sends what sessions do in its order, until nobody is there. A reader who is slow holds one event; the others wait for him in
+fn action(
+    engine: &Engine,
+    ActionSeen { session, user, method, outcome, took }: ActionSeen,
+    missed: Option<u64>,
+) -> Event {
+    Event::Actions(ActionsEvent {
+        session: engine.session_name(session),
+        user: user.into(),
+        method,
+        outcome,
+        duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        missed,
+    })
+}
+
+fn egress(_: &Engine, EgressSeen { host, verdict }: EgressSeen, missed: Option<u64>) -> Event {
+    Event::Egress(EgressEvent { host, verdict, missed })
+}
+
+/// Sends what happens in its order, until nobody is there. A reader who is slow holds one event; the others wait for him in
 /// the few that are kept for all, and what falls out of those is counted.
-async fn pass_on(engine: &Engine, subscription: &Weak<Subscription>, mut actions: Receiver<ActionSeen>) {
+async fn pass_on<T: Clone>(
+    engine: &Engine,
+    subscription: &Weak<Subscription>,
+    mut happenings: Receiver<T>,
+    event: impl Fn(&Engine, T, Option<u64>) -> Event,
+) {
     let mut missed = 0;
     loop {
-        let ActionSeen { session, user, method, outcome, took } = match actions.recv().await {
-            Ok(action) => action,
+        let happened = match happenings.recv().await {
+            Ok(happened) => happened,
             Err(RecvError::Lagged(count)) => {
                 missed += count;
                 continue;
             }
             Err(RecvError::Closed) => return,
         };
-        let event = ActionsEvent {
-            session: engine.session_name(session),
-            user: user.into(),
-            method,
-            outcome,
-            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            missed: (missed > 0).then_some(missed),
-        };
+        let event = event(engine, happened, (missed > 0).then_some(missed));
         loop {
             let Some(known) = subscription.upgrade() else { return };
-            let offered = known.offer(Event::Actions(event.clone()), Vec::new());
+            let offered = known.offer(event.clone(), Vec::new());
             drop(known);
             match offered {
                 Ok(Offered::Queued) => break missed = 0,

@@ -25,6 +25,7 @@ pub use self::{
 use crate::protocol::{
     answer::Timing,
     carrying::{Closing, HttpRefusal},
+    egress::{EgressReason, EgressVerdict},
     error::ErrorKind,
     identity::UserName,
 };
@@ -59,6 +60,10 @@ pub struct Metrics {
     display_epoch: Gauge,
     displays_lost: Counter,
     audit_lost: Counter,
+    /// By [`EgressVerdict`].
+    egress: Box<[Counter]>,
+    /// By [`EgressReason`].
+    egress_denied: Box<[Counter]>,
 }
 
 impl Metrics {
@@ -82,6 +87,12 @@ impl Metrics {
         let help = "WebSocket connections that have ended";
         let words = Closing::ALL.iter().map(|closing| closing.word().into());
         let closings = counters(all, "deskhand_websocket_closings", help, "reason", words);
+        let help = "What applications asked of the network, as the egress proxy's log has it";
+        let words = EgressVerdict::ALL.iter().map(|verdict| verdict.word().into());
+        let egress = counters(all, "deskhand_egress_attempts", help, "verdict", words);
+        let help = "What of that was denied";
+        let words = EgressReason::ALL.iter().map(|reason| reason.word().into());
+        let egress_denied = counters(all, "deskhand_egress_denied", help, "reason", words);
         let bytes = Family::<Labels<1>, Counter>::default();
         all.register("deskhand_picture_bytes", "Encoded pictures that were made to be sent", bytes.clone());
         Self {
@@ -96,6 +107,8 @@ impl Metrics {
             errors,
             refusals,
             closings,
+            egress,
+            egress_denied,
             picture_bytes: ["answer", "stream"].map(|way| bytes.get_or_create_owned(&[("way", way.into())])),
             sessions: gauge(all, "deskhand_sessions", "Sessions on WebSocket connections"),
             display_up: gauge(all, "deskhand_display_up", "1 while a display is open, else 0"),
@@ -180,6 +193,14 @@ impl Metrics {
     /// So many records could not be written since the start.
     pub fn audit_lost(&self, records: u64) {
         self.audit_lost.inc_by(records.saturating_sub(self.audit_lost.get()));
+    }
+
+    /// An application has asked for something of the network.
+    pub fn egress(&self, verdict: EgressVerdict, reason: EgressReason) {
+        count(&self.egress, verdict as usize);
+        if verdict == EgressVerdict::Denied {
+            count(&self.egress_denied, reason as usize);
+        }
     }
 
     /// A task has begun.

@@ -40,6 +40,12 @@ fn whatever_happens_there_are_no_more_than_five_hundred_series() {
     for reason in Closing::ALL {
         metrics.closed(*reason);
     }
+    for reason in EgressReason::ALL {
+        metrics.egress(EgressVerdict::Allowed, reason);
+        metrics.egress(EgressVerdict::Denied, reason);
+    }
+    is(&metrics, "deskhand_egress_attempts_total{verdict=\"denied\"}", 15.0);
+    is(&metrics, "deskhand_egress_denied_total{reason=\"not_listed\"}", 1.0);
     metrics.picture(1);
     metrics.streamed(1);
     metrics.session_begins();

@@ -1,0 +1,316 @@
+//! A virtio-serial port: one descriptor for as long as the machine runs, over which one host after the other comes and goes.
+//!
+//! How the port behaves was measured with QEMU 7.2 and Linux 6.1. Without a host a read gives 0 at once and poll says HUP for as
+//! long, so a descriptor that stays registered with an edge of its end wakes its task without pause (600,000 times a second). Opened
+//! again, the port loses bytes. So the one descriptor is taken out of the runtime when the host is gone, asked every
+//! [`HOST_PAUSE`], and registered anew when one is there. Connections are told apart by [`SyncLine`]s.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, unix::AsyncFd},
+    net::UnixStream,
+    sync::watch,
+    task::JoinHandle,
+};
+
+use super::{
+    http::until_stopped,
+    sync_line::{Scanned, Scanner, SyncLine},
+};
+
+/// How often a port without a host is asked for one. It costs 50 wake-ups a second while there is none, and the host's first
+/// request waits 10 ms on average: the guest's own start takes seconds.
+const HOST_PAUSE: Duration = Duration::from_millis(20);
+/// How long a connection that is over has to end by itself, which takes a WebSocket no time; only a request that came by `POST` goes
+/// on without its peer, and is cut off.
+const FORGET_TIME: Duration = Duration::from_millis(100);
+/// One read or write: QEMU's port takes 32,768 bytes at a time.
+const BUFFER: usize = 32 * 1024;
+/// Where udev names ports, and where the kernel does.
+const NAMED: &str = "/dev/virtio-ports";
+const KERNEL: &str = "/sys/class/virtio-ports";
+
+/// An open port.
+#[derive(Debug)]
+pub(super) struct Port {
+    file: File,
+    path: PathBuf,
+}
+
+/// Why a port is not served any more.
+#[derive(Debug)]
+enum Left {
+    /// The host has closed its end; another may come.
+    HostGone,
+    /// The server stops, and the last connection has ended.
+    Stopped,
+    /// The port itself fails.
+    Failed(io::Error),
+}
+
+/// The connection that the port carries now.
+struct Carried {
+    /// Our end of it.
+    stream: UnixStream,
+    task: JoinHandle<()>,
+}
+
+impl Carried {
+    /// Ends it: when this returns, what it held is being released, and the next may begin.
+    async fn end(self) {
+        let Self { stream, mut task } = self;
+        drop(stream);
+        if tokio::time::timeout(FORGET_TIME, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+}
+
+/// How a connection begins: its server's end of it.
+pub(super) trait Begin: FnMut(OwnedFd) -> io::Result<JoinHandle<()>> {}
+
+impl<T: FnMut(OwnedFd) -> io::Result<JoinHandle<()>>> Begin for T {}
+
+impl Port {
+    /// Opens the port at `path`. A path in `/dev/virtio-ports` is found where no udev has made it, too.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let device = if path.exists() { path.to_owned() } else { device_of(path).unwrap_or_else(|| path.to_owned()) };
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = rustix::fs::open(&device, flags, Mode::empty()).map_err(|error| match error {
+            rustix::io::Errno::BUSY => io::Error::other("another program has the port open; only one can"),
+            error => error.into(),
+        })?;
+        Ok(Self { file: file.into(), path: path.to_owned() })
+    }
+
+    /// One that is open already and does not block.
+    pub(super) fn new(descriptor: OwnedFd, path: PathBuf) -> Self {
+        Self { file: descriptor.into(), path }
+    }
+
+    /// Where it is, as it was named.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Serves hosts one after the other, each connection by the task that `begin` starts, until the server stops.
+    ///
+    /// # Errors
+    /// Why the port cannot be used any more.
+    pub(super) async fn serve(self, mut stopped: watch::Receiver<bool>, mut begin: impl Begin) -> io::Result<()> {
+        let mut file = self.file;
+        // What the last host left half-said may come with the first bytes of the next, so this outlives hosts.
+        let mut scanner = Scanner::default();
+        loop {
+            tokio::select! {
+                found = host(&file) => found?,
+                () = until_stopped(&mut stopped) => return Ok(()),
+            }
+            let port = watched(file)?;
+            match attend(&port, &mut scanner, &mut stopped, &mut begin).await {
+                Left::HostGone => file = port.into_inner(),
+                Left::Stopped => return Ok(()),
+                Left::Failed(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The port as the runtime watches it.
+#[allow(deprecated, reason = "what replaces it is unsafe, for types whose descriptor may change; a file's does not")]
+fn watched(file: File) -> io::Result<AsyncFd<File>> {
+    AsyncFd::new(file)
+}
+
+/// Waits until a host has the other end open.
+async fn host(file: &File) -> io::Result<()> {
+    while host_is_gone(file)? {
+        tokio::time::sleep(HOST_PAUSE).await;
+    }
+    Ok(())
+}
+
+fn host_is_gone(file: &File) -> io::Result<bool> {
+    let mut asked = [PollFd::new(file, PollFlags::empty())];
+    match poll(&mut asked, Some(&Timespec::default())) {
+        Ok(_) => Ok(asked[0].revents().contains(PollFlags::HUP)),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Carries connections until the host is gone or the server has stopped.
+async fn attend(
+    port: &AsyncFd<File>,
+    scanner: &mut Scanner,
+    stopped: &mut watch::Receiver<bool>,
+    begin: &mut impl Begin,
+) -> Left {
+    let mut carried: Option<Carried> = None;
+    let left = carry(port, scanner, stopped, begin, &mut carried).await;
+    if let Some(carried) = carried {
+        carried.end().await;
+    }
+    left
+}
+
+async fn carry(
+    port: &AsyncFd<File>,
+    scanner: &mut Scanner,
+    stopped: &mut watch::Receiver<bool>,
+    begin: &mut impl Begin,
+    carried: &mut Option<Carried>,
+) -> Left {
+    let (mut asked, mut answer) = (vec![0; BUFFER], vec![0; BUFFER]);
+    let mut stopping = false;
+    loop {
+        if stopping && carried.is_none() {
+            return Left::Stopped;
+        }
+        let went = tokio::select! {
+            // What the host says goes first: it may be that the connection is over.
+            biased;
+            read = read(port, &mut asked) => match read {
+                Ok(count) => take(port, scanner.feed(&asked[..count]), carried, begin).await,
+                Err(left) => Err(left),
+            },
+            said = said(carried, &mut answer) => match said {
+                Ok(count) if count > 0 => write(port, &answer[..count]).await,
+                // The server has ended the connection; what was said before has told the host.
+                Ok(_) | Err(_) => {
+                    *carried = None;
+                    Ok(())
+                }
+            },
+            // The connection is told by its own server; its last words still pass.
+            () = until_stopped(stopped), if !stopping => {
+                stopping = true;
+                Ok(())
+            }
+        };
+        if let Err(left) = went {
+            return left;
+        }
+    }
+}
+
+/// What the connection's server says; nothing as long as there is no connection.
+async fn said(carried: &mut Option<Carried>, buffer: &mut [u8]) -> io::Result<usize> {
+    match carried {
+        Some(carried) => carried.stream.read(buffer).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Begins another connection where a line says so, and hands on what belongs to the one that is there.
+async fn take(
+    port: &AsyncFd<File>,
+    Scanned { line, rest }: Scanned,
+    carried: &mut Option<Carried>,
+    begin: &mut impl Begin,
+) -> Result<(), Left> {
+    if let Some(line) = line {
+        if let Some(earlier) = carried.take() {
+            earlier.end().await;
+        }
+        *carried = Some(connect(begin).map_err(Left::Failed)?);
+        write(port, line.bytes()).await?;
+    }
+    if let Some(connection) = carried
+        && !rest.is_empty()
+        // The server has ended it: what still comes is for nobody, until the next line.
+        && connection.stream.write_all(&rest).await.is_err()
+    {
+        *carried = None;
+    }
+    Ok(())
+}
+
+fn connect(begin: &mut impl Begin) -> io::Result<Carried> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    theirs.set_nonblocking(true)?;
+    let task = begin(theirs.into())?;
+    Ok(Carried { stream: UnixStream::from_std(ours)?, task })
+}
+
+async fn read(port: &AsyncFd<File>, buffer: &mut [u8]) -> Result<usize, Left> {
+    loop {
+        let mut ready = port.readable().await.map_err(Left::Failed)?;
+        match ready.try_io(|port| port.get_ref().read(buffer)) {
+            Ok(Ok(0)) => return Err(Left::HostGone),
+            Ok(Ok(count)) => return Ok(count),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(Err(error)) => return Err(Left::Failed(error)),
+            Err(_would_block) => still_there(port)?,
+        }
+    }
+}
+
+async fn write(port: &AsyncFd<File>, mut bytes: &[u8]) -> Result<(), Left> {
+    while !bytes.is_empty() {
+        let mut ready = port.writable().await.map_err(Left::Failed)?;
+        match ready.try_io(|port| port.get_ref().write(bytes)) {
+            Ok(Ok(0)) => return Err(Left::HostGone),
+            Ok(Ok(count)) => bytes = &bytes[count..],
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(Err(error)) => return Err(Left::Failed(error)),
+            Err(_would_block) => still_there(port)?,
+        }
+    }
+    Ok(())
+}
+
+/// The runtime keeps saying that a descriptor is ready that has once reported its end, and then only asking helps.
+fn still_there(port: &AsyncFd<File>) -> Result<(), Left> {
+    match host_is_gone(port.get_ref()) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Left::HostGone),
+        Err(error) => Err(Left::Failed(error)),
+    }
+}
+
+/// The device whose port has the name that `path` ends with: guests without udev have no `/dev/virtio-ports`.
+fn device_of(path: &Path) -> Option<PathBuf> {
+    let name = path.strip_prefix(NAMED).ok()?.to_str()?;
+    let ports = fs::read_dir(KERNEL).ok()?;
+    ports.filter_map(Result::ok).find_map(|port| {
+        let said = fs::read_to_string(port.path().join("name")).ok()?;
+        (said.trim_end() == name).then(|| Path::new("/dev").join(port.file_name()))
+    })
+}
+
+/// Makes sure that whoever is at the other end of `stream` listens to this connection and to no earlier one.
+///
+/// # Errors
+/// The connection has failed. How long it may take is the caller's concern.
+pub(super) async fn greet(stream: &mut UnixStream) -> io::Result<()> {
+    let line = SyncLine::fresh().map_err(io::Error::other)?;
+    stream.write_all(line.bytes()).await?;
+    let mut scanner = Scanner::default();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Whatever is before the echo was for others. Behind it is nothing: the guest speaks when it is asked.
+        if scanner.feed(&buffer[..count]).line == Some(line) {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
