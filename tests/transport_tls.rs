@@ -88,7 +88,7 @@ async fn who_begins_no_handshake_is_closed_after_5_seconds() {
 }
 
 /// A server whose clients need a certificate of `clients`.
-async fn guarded(server: &Server, clients: &Authority) -> (String, tokio::task::JoinHandle<()>) {
+fn guarded(server: &Server, clients: &Authority) -> (String, tokio::task::JoinHandle<()>) {
     let tls = server.authority.server("localhost", Some(clients));
     let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), tls).unwrap();
     let address = listener.address().to_string();
@@ -101,7 +101,7 @@ async fn guarded(server: &Server, clients: &Authority) -> (String, tokio::task::
 async fn where_clients_need_a_certificate_only_those_of_their_authority_get_in() {
     let server = Server::start(Carrier::Tls);
     let (clients, strangers) = (Authority::new(), Authority::new());
-    let (url, serving) = guarded(&server, &clients).await;
+    let (url, serving) = guarded(&server, &clients);
     let pem = server.authority.pem();
     let try_as = async |identity: Option<Identity<'_>>, token| {
         let choice = ClientChoice { trusted: Trusted::Authority(&pem), identity };

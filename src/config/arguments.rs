@@ -43,10 +43,9 @@ pub struct ServeArguments {
     #[serde(alias = "pixels_per_notch")]
     pub pixels_per_notch: Option<PixelsPerNotch>,
 
-    /// Where to listen: IP:PORT (port 0 takes a free one), unix:PATH, stdio, vsock:PORT or virtio:PATH (a virtio-serial port, as in
-    /// virtio:/dev/virtio-ports/org.deskhand.control); or dial:wss://HOST[:PORT][/PATH], where a controller is called instead; may be
-    /// repeated [default: 127.0.0.1:7010]. In the environment variable, commas
-    /// separate several.
+    /// Where to listen: IP:PORT (port 0 takes a free one), unix:PATH, stdio, vsock:PORT, virtio:PATH (a virtio-serial port), or
+    /// `dial:wss://HOST[:PORT][/PATH]`, where a controller is called instead; may be repeated [default: 127.0.0.1:7010]. In the
+    /// environment variable, commas separate several.
     #[arg(long, env = "DESKHAND_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<ListenAddress>,
 

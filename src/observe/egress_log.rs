@@ -248,10 +248,10 @@ mod tests {
     #[test]
     fn what_is_no_such_line_is_passed_over() {
         let mut log = Log::new();
-        let long = format!(r#"{{"host":"{}","verdict":"denied"}}"#, "a".repeat(LINE_BYTES));
+        let overlong = format!(r#"{{"host":"{}","verdict":"denied"}}"#, "a".repeat(LINE_BYTES));
         let later = r#"{"host":"a","verdict":"denied","reason":"something_new"}"#;
         let control = r#"{"host":"a\u001b[2J","verdict":"denied","reason":"port"}"#;
-        log.write(&format!("nonsense\n{{}}\n{long}\n{later}\n{control}\n{DENIED}\n"));
+        log.write(&format!("nonsense\n{{}}\n{overlong}\n{later}\n{control}\n{DENIED}\n"));
         let other = ("a".to_owned(), EgressVerdict::Denied, EgressReason::Other);
         let hidden = ("?".to_owned(), EgressVerdict::Denied, EgressReason::Port);
         assert_eq!(log.read(), [other, hidden, denied()]);

@@ -73,13 +73,11 @@ impl FromStr for ListenAddress {
             };
         }
         if let Some(path) = text.strip_prefix("virtio:") {
-            return match path.is_empty() || path.contains('\0') {
-                true => {
-                    Err("virtio: needs the path of the port, as in virtio:/dev/virtio-ports/org.deskhand.control"
-                        .into())
-                }
-                false => Ok(Self::Virtio(path.into())),
-            };
+            if path.is_empty() || path.contains('\0') {
+                let example = "virtio:/dev/virtio-ports/org.deskhand.control";
+                return Err(format!("virtio: needs the path of the port, as in {example}"));
+            }
+            return Ok(Self::Virtio(path.into()));
         }
         if let Some(port) = text.strip_prefix("vsock:") {
             return match port.parse() {

@@ -113,9 +113,9 @@ pub fn answer(mut line: Blocking, addresses: &[(String, u16)]) -> io::Result<()>
                 send(CONNECTED, &mut control)?;
             }
             Err(error) => {
-                let mut text = error.to_string();
-                text.truncate(text.floor_char_boundary(ANSWER_BYTES));
-                send(text.as_bytes(), &mut control)?;
+                let text = error.to_string();
+                // Read as text with whatever stands for half a character.
+                send(&text.as_bytes()[..text.len().min(ANSWER_BYTES)], &mut control)?;
             }
         }
     }

@@ -51,11 +51,11 @@ impl Controller {
         let choose = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
             path = request.uri().to_string();
             let offered = request.headers()["sec-websocket-protocol"].clone();
-            protocol = offered.to_str().unwrap().to_owned();
+            offered.to_str().unwrap().clone_into(&mut protocol);
             response.headers_mut().insert("sec-websocket-protocol", offered);
             Ok(response)
         };
-        let desk = within(accept_hdr_async(stream, choose)).await.ok()?;
+        let desk = within(Box::pin(accept_hdr_async(stream, choose))).await.ok()?;
         Some((desk, path, protocol))
     }
 }
