@@ -7,6 +7,7 @@ use std::{
     fs, io,
     os::unix::net::UnixListener,
     path::Path,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -145,6 +146,21 @@ fn an_attached_display_that_comes_back_is_a_new_epoch() {
     assert_stale_until_seen(&mut controller);
     assert_eq!(controller.must_fail("left_click", json!({"coordinate": [600, 400]})).0, "out_of_range");
     assert_eq!(controller.screenshot().width, 400);
+}
+
+/// Containers that share nothing but the display's socket count processes apart, and then the kernel has no number for who listens.
+#[test]
+fn a_display_of_another_process_space_can_be_attached_to() {
+    let xvfb = Xvfb::start("320x240");
+    let mut command = Command::new("unshare");
+    if !rustix::process::getuid().is_root() {
+        command.args(["--user", "--map-current-user"]);
+    }
+    command.args(["--pid", "--fork", "--mount-proc"]).arg(Deskhand::program().get_program()).args(["doctor", "--json"]);
+    let output = xvfb.display.give_to(&mut command).output().unwrap();
+    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bad: Vec<_> = findings.as_array().unwrap().iter().filter(|finding| finding["verdict"] == "bad").collect();
+    assert!(output.status.success() && bad.is_empty(), "{bad:?} {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt::socket_peercred},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
 };
 use thiserror::Error;
 use x11rb::{
@@ -27,6 +27,7 @@ use x11rb::{
 use super::{
     door::Door,
     incoming::Incoming,
+    listener_process::ListenerProcess,
     stream::DeadlineStream,
     target::Target,
     xauthority::{self, XauthorityError},
@@ -63,7 +64,7 @@ pub enum OpenError {
         /// The display's socket.
         path: PathBuf,
         /// The listener's process id; 0 where a process namespace hides it.
-        pid: i32,
+        pid: u32,
         /// The listener's user id.
         uid: u32,
         /// Who was expected.
@@ -331,13 +332,15 @@ fn connect_socket(target: &Target) -> Result<UnixStream, OpenError> {
 
 /// Compares who listens on the socket (`SO_PEERCRED`: the credentials of `listen(2)`) with who should.
 fn check_listener(target: &Target, stream: &UnixStream) -> Result<(), OpenError> {
-    let listener = socket_peercred(stream).map_err(|errno| OpenError::Broken(errno.to_string()))?;
-    let (pid, uid) = (listener.pid.as_raw_nonzero().get(), listener.uid.as_raw());
+    let ListenerProcess { pid, user: uid } =
+        ListenerProcess::of(stream).map_err(|error| OpenError::Broken(error.to_string()))?;
     let ours = rustix::process::getuid().as_raw();
     let (trusted, expected) = match target.expected_server {
-        Some(server) => (i64::from(pid) == i64::from(server), format!("process {server}")),
+        Some(server) => (pid == Some(server), format!("process {server}")),
         None => (uid == ours || uid == 0, format!("a process of user {ours} or root")),
     };
+    // 0 is what the kernel says of a process that we cannot number.
+    let pid = pid.unwrap_or_default();
     if trusted { Ok(()) } else { Err(OpenError::Untrusted { path: target.display.socket_path(), pid, uid, expected }) }
 }
 

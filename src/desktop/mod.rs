@@ -48,6 +48,7 @@ pub mod interpreter;
 pub mod keyboard;
 pub mod last_frame;
 pub mod ledger;
+mod listener_process;
 mod masks;
 pub mod observer;
 pub mod overtaking;

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::net::sockopt::socket_peercred;
 use x11rb::{
     connection::RequestConnection as _,
     errors::ReplyError,
@@ -14,7 +13,10 @@ use x11rb::{
 };
 
 use super::process_stat::ProcessStat;
-use crate::desktop::connection::{Link, LinkError, OPERATION_TIME};
+use crate::desktop::{
+    connection::{Link, LinkError, OPERATION_TIME},
+    listener_process::ListenerProcess,
+};
 
 /// How long the list of processes is good for. Making it takes about a millisecond for a hundred processes.
 const FRESH: Duration = Duration::from_secs(1);
@@ -163,8 +165,7 @@ fn lineage() -> Vec<u32> {
 
 /// The process at the other end of our connection.
 fn server(link: &Link) -> Option<u32> {
-    let server = socket_peercred(link.connection.stream()).ok()?;
-    u32::try_from(server.pid.as_raw_nonzero().get()).ok()
+    ListenerProcess::of(link.connection.stream()).ok()?.pid
 }
 
 /// The processes in `/proc`.
