@@ -128,6 +128,16 @@ impl Service for EngineService {
         self.0.metrics.text()
     }
 
+    fn released(self: Arc<Self>) -> ServiceFuture<()> {
+        Box::pin(async move {
+            // What whoever has the lease now holds is not ours to release.
+            let (_, holder) = self.0.sessions().lease_holder();
+            if holder.is_none() {
+                self.0.release_and_wait().await;
+            }
+        })
+    }
+
     fn refused(&self, reason: HttpRefusal) {
         self.0.metrics.refused(reason);
         if matches!(reason, HttpRefusal::Unauthorized | HttpRefusal::Peer) {

@@ -38,7 +38,7 @@ use crate::{
     },
     transport::{
         guard::{self, Admission, Credential, Guard, Refusal, Trust},
-        service::Service,
+        service::{Service, ServiceFuture},
         stream::Stream,
         upgrade::{self, UpgradeRefusal},
         websocket::{self, End},
@@ -102,6 +102,11 @@ impl Http {
             .route("/v1/screenshot.png", get(screenshot))
             .with_state(shared.clone());
         Self { service, router, probes: probes.with_state(shared) }
+    }
+
+    /// Waits until what ended sessions held is released.
+    pub(super) fn released(&self) -> ServiceFuture<()> {
+        Arc::clone(&self.service).released()
     }
 
     /// Counts somebody who was refused.

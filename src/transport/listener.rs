@@ -423,7 +423,7 @@ impl Front {
             tokio::time::sleep(END_TIME).await;
         };
         tokio::select! {
-            served = port.serve(self.stopped.clone(), begin) => if let Err(error) = served {
+            served = port.serve(self.stopped.clone(), begin, || self.http.released()) => if let Err(error) = served {
                 tracing::error!(%error, "the virtio port cannot be served any more");
             },
             () = too_late => tracing::warn!("the virtio port is stuck: the last bytes may be lost"),

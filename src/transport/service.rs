@@ -43,6 +43,9 @@ pub trait Service: Send + Sync + 'static {
     /// Answers `GET /metrics`: text of `OpenMetrics`.
     fn metrics(&self) -> String;
 
+    /// Resolves when nothing is held any more that sessions held which have ended, or the display does not answer.
+    fn released(self: Arc<Self>) -> ServiceFuture<()>;
+
     /// Somebody was refused before there was a request to answer.
     fn refused(&self, reason: HttpRefusal);
 

@@ -37,7 +37,7 @@ fn served() -> Served {
             Ok(tokio::spawn(shout(stream, Arc::clone(&diary), stopped.clone())))
         }
     };
-    let serving = tokio::spawn(port.serve(stopped, begin));
+    let serving = tokio::spawn(port.serve(stopped, begin, || Box::pin(async {})));
     Served { host: UnixStream::from_std(host).unwrap(), diary, stop, serving }
 }
 

@@ -93,6 +93,10 @@ impl Service for EchoService {
         "# EOF\n".to_owned()
     }
 
+    fn released(self: Arc<Self>) -> ServiceFuture<()> {
+        Box::pin(async {})
+    }
+
     fn refused(&self, reason: HttpRefusal) {
         self.0.counted.send(Counted::Refused(reason)).ok();
     }
