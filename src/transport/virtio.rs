@@ -69,12 +69,15 @@ struct Carried {
     /// Our end of it.
     stream: UnixStream,
     task: JoinHandle<()>,
+    /// What it has said and the port has not taken. It is kept while no host is seen: what looks like the end of this connection may be
+    /// the end of the one before.
+    outgoing: Vec<u8>,
 }
 
 impl Carried {
     /// Ends it: when this returns, what it held is being released, and the next may begin.
     async fn end(self) {
-        let Self { stream, mut task } = self;
+        let Self { stream, mut task, outgoing: _ } = self;
         drop(stream);
         if tokio::time::timeout(FORGET_TIME, &mut task).await.is_err() {
             task.abort();
@@ -196,17 +199,10 @@ async fn carry(
             // What the host says goes first: it may be that the connection is over.
             biased;
             read = read(port, &mut asked) => match read {
-                Ok(count) => take(port, scanner.feed(&asked[..count]), carried, begin, released).await,
+                Ok(count) => take(scanner.feed(&asked[..count]), carried, begin, released).await,
                 Err(left) => Err(left),
             },
-            said = said(carried, &mut answer) => match said {
-                Ok(count) if count > 0 => write(port, &answer[..count]).await,
-                // The server has ended the connection; what was said before has told the host.
-                Ok(_) | Err(_) => {
-                    *carried = None;
-                    Ok(())
-                }
-            },
+            spoken = speak(port, carried, &mut answer) => spoken,
             // The connection is told by its own server; its last words still pass.
             () = until_stopped(stopped), if !stopping => {
                 stopping = true;
@@ -219,17 +215,22 @@ async fn carry(
     }
 }
 
-/// What the connection's server says; nothing as long as there is no connection.
-async fn said(carried: &mut Option<Carried>, buffer: &mut [u8]) -> io::Result<usize> {
-    match carried {
-        Some(carried) => carried.stream.read(buffer).await,
-        None => std::future::pending().await,
+/// Carries a part of what the connection says: reads it, or writes what was read. Without a connection there is nothing to do.
+async fn speak(port: &AsyncFd<File>, carried: &mut Option<Carried>, buffer: &mut [u8]) -> Result<(), Left> {
+    let Some(connection) = carried else { return std::future::pending().await };
+    if !connection.outgoing.is_empty() {
+        return write(port, &mut connection.outgoing).await;
     }
+    match connection.stream.read(buffer).await {
+        Ok(count) if count > 0 => connection.outgoing.extend_from_slice(&buffer[..count]),
+        // The server has ended it; what was said before has told the host.
+        Ok(_) | Err(_) => *carried = None,
+    }
+    Ok(())
 }
 
 /// Begins another connection where a line says so, and hands on what belongs to the one that is there.
 async fn take(
-    port: &AsyncFd<File>,
     Scanned { line, rest }: Scanned,
     carried: &mut Option<Carried>,
     begin: &mut impl Begin,
@@ -238,8 +239,7 @@ async fn take(
     if let Some(line) = line {
         end(carried).await;
         released().await;
-        *carried = Some(connect(begin).map_err(Left::Failed)?);
-        write(port, line.bytes()).await?;
+        *carried = Some(connect(begin, line).map_err(Left::Failed)?);
     }
     if let Some(connection) = carried
         && !rest.is_empty()
@@ -251,12 +251,13 @@ async fn take(
     Ok(())
 }
 
-fn connect(begin: &mut impl Begin) -> io::Result<Carried> {
+/// A connection that begins with the echo of its line.
+fn connect(begin: &mut impl Begin, line: SyncLine) -> io::Result<Carried> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     theirs.set_nonblocking(true)?;
     let task = begin(theirs.into())?;
-    Ok(Carried { stream: UnixStream::from_std(ours)?, task })
+    Ok(Carried { stream: UnixStream::from_std(ours)?, task, outgoing: line.bytes().to_vec() })
 }
 
 async fn read(port: &AsyncFd<File>, buffer: &mut [u8]) -> Result<usize, Left> {
@@ -272,18 +273,21 @@ async fn read(port: &AsyncFd<File>, buffer: &mut [u8]) -> Result<usize, Left> {
     }
 }
 
-async fn write(port: &AsyncFd<File>, mut bytes: &[u8]) -> Result<(), Left> {
-    while !bytes.is_empty() {
+/// Writes as much of what the connection has said as the port takes.
+async fn write(port: &AsyncFd<File>, outgoing: &mut Vec<u8>) -> Result<(), Left> {
+    loop {
         let mut ready = port.writable().await.map_err(Left::Failed)?;
-        match ready.try_io(|port| port.get_ref().write(bytes)) {
+        match ready.try_io(|port| port.get_ref().write(outgoing)) {
             Ok(Ok(0)) => return Err(Left::HostGone),
-            Ok(Ok(count)) => bytes = &bytes[count..],
+            Ok(Ok(count)) => {
+                outgoing.drain(..count);
+                return Ok(());
+            }
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(Err(error)) => return Err(Left::Failed(error)),
             Err(_would_block) => still_there(port)?,
         }
     }
-    Ok(())
 }
 
 /// The runtime keeps saying that a descriptor is ready that has once reported its end, and then only asking helps.
