@@ -142,3 +142,24 @@ async fn a_greeting_without_an_answer_is_told_from_one_that_is_refused() {
     let error = timeout(PATIENCE, greet(&mut host)).await.unwrap().unwrap_err();
     assert!(matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe), "{error}");
 }
+
+#[tokio::test]
+async fn a_host_whose_greeting_was_lost_greets_again_with_another() {
+    let (mut host, mut guest) = UnixStream::pair().unwrap();
+    let answering = tokio::spawn(async move {
+        let mut line = [0; 47];
+        guest.read_exact(&mut line).await.unwrap();
+        let first = line;
+        guest.read_exact(&mut line).await.unwrap();
+        assert_ne!(first, line);
+        // The echo of the first comes late, and is none.
+        guest.write_all(&[first, line].concat()).await.unwrap();
+        guest
+    });
+    timeout(PATIENCE, greet(&mut host)).await.unwrap().unwrap();
+    let mut guest = answering.await.unwrap();
+    guest.write_all(b"HTTP").await.unwrap();
+    let mut read = [0; 4];
+    host.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"HTTP");
+}
