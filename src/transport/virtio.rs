@@ -266,12 +266,13 @@ fn connect(begin: &mut impl Begin, line: SyncLine) -> io::Result<Carried> {
 async fn read(port: &AsyncFd<File>, buffer: &mut [u8]) -> Result<usize, Left> {
     loop {
         let mut ready = port.readable().await.map_err(Left::Failed)?;
+        let closed = ready.ready().is_read_closed();
         match ready.try_io(|port| port.get_ref().read(buffer)) {
             Ok(Ok(0)) => return Err(Left::HostGone),
             Ok(Ok(count)) => return Ok(count),
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(Err(error)) => return Err(Left::Failed(error)),
-            Err(_would_block) => still_there(port)?,
+            Err(_would_block) => still_there(port, closed)?,
         }
     }
 }
@@ -280,6 +281,7 @@ async fn read(port: &AsyncFd<File>, buffer: &mut [u8]) -> Result<usize, Left> {
 async fn write(port: &AsyncFd<File>, outgoing: &mut Vec<u8>) -> Result<(), Left> {
     loop {
         let mut ready = port.writable().await.map_err(Left::Failed)?;
+        let closed = ready.ready().is_write_closed();
         match ready.try_io(|port| port.get_ref().write(outgoing)) {
             Ok(Ok(0)) => return Err(Left::HostGone),
             Ok(Ok(count)) => {
@@ -288,13 +290,18 @@ async fn write(port: &AsyncFd<File>, outgoing: &mut Vec<u8>) -> Result<(), Left>
             }
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(Err(error)) => return Err(Left::Failed(error)),
-            Err(_would_block) => still_there(port)?,
+            Err(_would_block) => still_there(port, closed)?,
         }
     }
 }
 
-/// The runtime keeps saying that a descriptor is ready that has once reported its end, and then only asking helps.
-fn still_there(port: &AsyncFd<File>) -> Result<(), Left> {
+/// Whether it is worth waiting for the port as it is registered. Once it has reported an end, the runtime calls it ready for good,
+/// although another host may be there by now: asking it again and again would use up this task's turn, and nothing else of it
+/// would be done. Registered anew it is what it is.
+fn still_there(port: &AsyncFd<File>, closed: bool) -> Result<(), Left> {
+    if closed {
+        return Err(Left::HostGone);
+    }
     match host_is_gone(port.get_ref()) {
         Ok(false) => Ok(()),
         Ok(true) => Err(Left::HostGone),
