@@ -64,6 +64,20 @@ def disk_hash():
 class Port(websocket.Connection):
     """A session over the port's socket itself, without a program between: what a host does that dies in mid-word."""
 
+    def greet(self):
+        """As deskhand does: what goes out in the moment in which another host leaves may be lost, so it is said again, with another
+        nonce."""
+        for again in reversed(range(GREETED_WITHIN)):
+            line = b"DESKHAND-SYNC " + secrets.token_hex(16).encode() + b"\n"
+            self.socket.sendall(line)
+            self.limit = 1
+            try:
+                self.until(line)
+                return
+            except TimeoutError:
+                if not again:
+                    raise
+
     def __init__(self, path, limit=REPLIED_WITHIN):
         self.limit, self.received, self.serial = GREETED_WITHIN, b"", 0
         self.socket = socket.socket(socket.AF_UNIX)
@@ -71,9 +85,7 @@ class Port(websocket.Connection):
         self.process = types.SimpleNamespace(stdin=self.socket.makefile("wb", 0), stdout=self.socket.makefile("rb", 0))
         try:
             self.socket.connect(str(path))
-            line = b"DESKHAND-SYNC " + secrets.token_hex(16).encode() + b"\n"
-            self.socket.sendall(line)
-            self.until(line)
+            self.greet()
             self.limit = limit
             self.shake_hands("0" * 64)
         except BaseException:
