@@ -34,11 +34,9 @@ use super::{
 /// request waits 10 ms on average: the guest's own start takes seconds.
 const HOST_PAUSE: Duration = Duration::from_millis(20);
 /// How long a host has to be gone before its connection is. Where one host follows another at once, the guest may hear of the new
-/// one's first bytes before it hears that the old one has closed: without this 9 of 60 connections were lost that followed without a
-/// pause, 1 of 60 after 20 ms and none after 100 (QEMU 7.2, software emulation).
+/// one's first bytes before it hears that the old one has closed.
 const GONE_AFTER: Duration = Duration::from_millis(250);
-/// When a host that has had no echo greets again: its line, or the echo, may have gone with the host before it, which happened to 13 of
-/// 60 that followed without a pause and to none after 20 ms.
+/// When a host that has had no echo greets again: bytes that QEMU had not passed on are lost when the host before it closes.
 const GREET_AGAIN: Duration = Duration::from_secs(1);
 /// How long a connection that is over has to end by itself, which takes a WebSocket no time; only a request that came by `POST` goes
 /// on without its peer, and is cut off.
