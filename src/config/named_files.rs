@@ -22,6 +22,8 @@ pub enum Content {
     Audit,
     /// The key of that record.
     AuditKey,
+    /// The private key of our certificate.
+    TlsKey,
     /// What may be done.
     Policy,
     /// What survives a restart: a directory.
@@ -71,6 +73,7 @@ fn list(typed: &ServeArguments, config: Option<&str>) -> Result<Vec<(Content, Pa
         (Content::Tokens, typed.tokens.as_deref()),
         (Content::Audit, audit),
         (Content::AuditKey, typed.audit_key.as_deref()),
+        (Content::TlsKey, typed.tls_key.as_deref()),
         (Content::Policy, typed.policy.as_deref()),
         (Content::State, typed.state.as_deref()),
         (Content::Config, config),
@@ -101,6 +104,7 @@ mod tests {
         let typed = ServeArguments {
             token_file: Some("/run/token".into()),
             audit: Some("/var/audit.jsonl".into()),
+            tls_key: Some("/run/key.pem".into()),
             listen: vec!["unix:/run/control/deskhand.sock".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
             ..ServeArguments::default()
         };
@@ -108,6 +112,7 @@ mod tests {
         let expected = [
             (Content::Token, "/run/token"),
             (Content::Audit, "/var/audit.jsonl"),
+            (Content::TlsKey, "/run/key.pem"),
             (Content::Config, "/etc/deskhand.toml"),
             (Content::SocketDirectory, "/run/control"),
         ];

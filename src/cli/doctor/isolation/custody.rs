@@ -22,6 +22,8 @@ use crate::{
 
 /// The permission bits that let anybody but the owner read or write.
 const USED_BY_OTHERS: u32 = 0o077;
+/// The same, but that a group may: Kubernetes gives the files of a secret to the group of the pod, and `serve` takes such a key.
+const USED_BY_STRANGERS: u32 = 0o007;
 const WRITTEN_BY_OTHERS: u32 = 0o022;
 /// How the supervisor names the private directory of a server.
 const PRIVATE_DIRECTORY: &str = "deskhand-";
@@ -107,6 +109,7 @@ fn judge(expected: &Expected<'_>, us: u32, how: &str, content: Content, path: &P
         Content::Tokens => ("hashes of tokens", USED_BY_OTHERS),
         Content::Audit => ("the audit", USED_BY_OTHERS),
         Content::AuditKey => ("the key of the audit", USED_BY_OTHERS),
+        Content::TlsKey => ("the key of the certificate", USED_BY_STRANGERS),
         Content::State => ("a server's directory", USED_BY_OTHERS),
         Content::Cookie => ("the display's cookie", USED_BY_OTHERS),
         Content::Policy => ("the policy", WRITTEN_BY_OTHERS),
@@ -143,6 +146,12 @@ mod tests {
     fn verdict(content: Content, user: u32, mode: u32) -> Verdict {
         let container = Expected::new(Tier::Container, &[]);
         judge(&container, 64021, "named", content, Path::new("/run/it"), Owned { user, mode }).verdict
+    }
+
+    #[test]
+    fn the_key_of_a_certificate_may_be_its_groups_and_no_strangers() {
+        assert_eq!(verdict(Content::TlsKey, 64021, 0o640), Verdict::Good);
+        assert_eq!(verdict(Content::TlsKey, 64021, 0o604), Verdict::Bad);
     }
 
     #[test]
